@@ -1,0 +1,154 @@
+#!/usr/bin/env bash
+# Builds the guests and leaves them as guests/dist/NAME.wasm; prints a line per image with its size.
+#
+#   build.sh             all of them
+#   build.sh NAME…       only these
+#
+# With them, the root folders of images that need files besides their component: guests/dist/rootfs/IMAGE.
+# A file in dist/ is only replaced when its content changed: the host keeps compiled code by content, and `just` by time.
+set -euo pipefail
+
+guests=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+dist=$guests/dist
+target=wasm32-wasip2
+
+# Guests written as text; each is NAME/NAME.wat.
+texts=(preview1 needs-missing)
+# Crates that are no guests: libraries and the build's own tool.
+no_guests=(pack pod web)
+
+die() { printf 'build: %s\n' "$*" >&2; exit 1; }
+is_in() {
+  local it=$1
+  shift
+  case " $* " in *" $it "*) return 0 ;; *) return 1 ;; esac
+}
+
+"$guests/setup-target.sh"
+way='' linker='' wasm_ld_dir='' wasi_libc=''
+# shellcheck source=/dev/null
+. "$guests/.toolchain/way"
+mkdir -p "$dist"
+cd "$guests"
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# What the host builds must not steer the guests' build: a RUSTFLAGS or a target set for it would break this one.
+unset RUSTFLAGS CARGO_ENCODED_RUSTFLAGS CARGO_BUILD_TARGET
+
+# cargo for the target, by the way that was found.
+guest_cargo() {
+  if [ "$way" = debian ]; then
+    # std is built along, so that this way keeps a target folder of its own.
+    PATH=$wasm_ld_dir:$PATH RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR=$guests/.toolchain/target \
+      CARGO_TARGET_WASM32_WASIP2_RUSTFLAGS="-Clink-self-contained=no -Lnative=$wasi_libc -Clink-arg=$wasi_libc/crt1-command.o -Clinker=$linker" \
+      /usr/bin/cargo build --release -Zbuild-std=std,panic_abort --target "$target" --message-format=json-render-diagnostics "$@"
+  else
+    CARGO_TARGET_DIR=$guests/target \
+      cargo build --release --target "$target" --message-format=json-render-diagnostics "$@"
+  fi
+}
+
+# The .wasm files a build says it made, whether just now or before.
+made() {
+  sed -n 's/.*"reason":"compiler-artifact".*"filenames":\["\([^"]*\/release\/[^"/]*\.wasm\)".*/\1/p' "$1"
+}
+
+# Runs a build that may fail, keeping what it says it made.
+build() {
+  guest_cargo "$@" >"$work/messages" || die "cargo failed (the $way way)"
+  made "$work/messages" >>"$work/made"
+}
+
+# The tool for what cargo does not make; it runs here, so it is built by the machine's own cargo whatever the way.
+pack() {
+  CARGO_TARGET_DIR=$guests/target cargo run --quiet --release -p pack -- "$@" || die "pack $* failed"
+}
+
+# Puts a file somewhere, unless the same is there. Whoever reads it meanwhile sees the old one or the new one, never a half.
+put() {
+  if ! cmp -s "$1" "$2"; then
+    mkdir -p "$(dirname "$2")"
+    cp -p "$1" "$2.new.$$"
+    mv "$2.new.$$" "$2"
+  fi
+}
+
+# Puts a guest into dist/ under a name.
+place() {
+  local to=$dist/$2
+  put "$1" "$to"
+  printf '%-16s %8s KiB\n' "${2%.wasm}" "$((($(wc -c <"$to") + 1023) / 1024))"
+}
+
+# --- which ------------------------------------------------------------------------------------------------------------------------
+
+: >"$work/made"
+# Always the whole workspace, and of it the wanted targets: cargo joins the features of what is selected, so that building a guest alone
+# would make other bytes of it than building it with the others.
+selection=(--workspace)
+for crate in "${no_guests[@]}"; do
+  # The library of peapod:pod is called otherwise than its folder.
+  if [ "$crate" = pod ]; then crate=peapod-guest; fi
+  selection+=(--exclude "$crate")
+done
+wanted_texts=()
+if [ $# -eq 0 ]; then
+  build "${selection[@]}"
+  wanted_texts=("${texts[@]}")
+else
+  targets=()
+  for name in "$@"; do
+    if is_in "$name" "${texts[@]}"; then
+      wanted_texts+=("$name")
+    elif [ -f "behaviours/src/bin/$name.rs" ]; then
+      targets+=(--bin "$name")
+    elif [ -f "$name/src/main.rs" ] && ! is_in "$name" "${no_guests[@]}"; then
+      targets+=(--bin "$name")
+    elif [ -f "$name/src/lib.rs" ] && ! is_in "$name" "${no_guests[@]}" behaviours; then
+      targets+=(--lib)
+    else
+      die "no guest is called $name"
+    fi
+  done
+  if [ ${#targets[@]} -gt 0 ]; then build "${selection[@]}" "${targets[@]}"; fi
+fi
+
+# --- dist/ ------------------------------------------------------------------------------------------------------------------------
+
+mkdir -p "$work/root"
+sort -u "$work/made" >"$work/files"
+while read -r file; do
+  name=$(basename "$file")
+  # A library's file is named as its crate is inside Rust.
+  place "$file" "${name//_/-}"
+done <"$work/files"
+for name in ${wanted_texts[@]+"${wanted_texts[@]}"}; do
+  pack wat "$name/$name.wat" "$work/$name.wasm"
+  place "$work/$name.wasm" "$name.wasm"
+done
+
+# --- root folders -----------------------------------------------------------------------------------------------------------------
+
+# Made anew beside the old one, and then file by file into its place; what is no longer in it goes.
+root_folder() {
+  local name=$1 new=$work/root/$1 old=$dist/rootfs/$1 file
+  while IFS= read -r -d '' file; do put "$new/$file" "$old/$file"; done < <(cd "$new" && find . -type f -print0)
+  while IFS= read -r -d '' file; do
+    [ -e "$new/$file" ] || rm "$old/$file"
+  done < <(cd "$old" && find . -type f -print0)
+}
+
+if [ $# -eq 0 ] || is_in tomcat "$@"; then
+  mkdir -p "$work/root/tomcat/usr/local/bin"
+  cp -Rp images/tomcat/rootfs/. "$work/root/tomcat"
+  cp "$dist/tomcat.wasm" "$work/root/tomcat/usr/local/bin/tomcat"
+  chmod 755 "$work/root/tomcat/usr/local/bin/tomcat"
+  root_folder tomcat
+fi
+if [ $# -eq 0 ]; then
+  mkdir -p "$work/root/sample"
+  pack war images/sample/war "$work/root/sample/sample.war"
+  root_folder sample
+fi

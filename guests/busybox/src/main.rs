@@ -1,0 +1,1 @@
+fn main(){ println!("{:?}", peapod_guest::process::id()); }

@@ -1,0 +1,180 @@
+//! Programs: finding them, starting them as child instances, and waiting for them.
+
+use std::io::{self, ErrorKind, Write};
+use std::path::Path;
+use std::rc::Rc;
+
+use peapod_guest::process::{self, Command, Open, Pid, Stream};
+
+use super::capture::Capture;
+use super::fd::{Fd, Fds};
+use super::state::Shell;
+use super::text::reason;
+use crate::applets;
+
+/// What a command name stands for, outside the shell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Program {
+    /// A command of this image.
+    Applet,
+    /// A file, by its absolute path.
+    File(String),
+}
+
+/// A pipe holds this much before its writer waits.
+const PIPE_CAPACITY: usize = 64 * 1024;
+
+/// The parent's ends of a child's pipes.
+#[derive(Default)]
+struct Ends {
+    /// What the child prints into a `$( … )`.
+    drains: Vec<(Stream, Rc<Capture>)>,
+    /// A here-document that no pipe holds as a whole.
+    feed: Option<(Stream, Vec<u8>)>,
+}
+
+/// A started child.
+pub(crate) struct Running {
+    pid: Pid,
+    ends: Ends,
+}
+
+impl Running {
+    pub(crate) fn pid(&self) -> Pid {
+        self.pid
+    }
+
+    /// Feeds its here-document, reads what it prints into a substitution, and waits for its end.
+    pub(crate) fn finish(mut self) -> u8 {
+        self.feed();
+        for (reader, capture) in self.ends.drains {
+            capture.drain(reader);
+        }
+        wait(self.pid)
+    }
+
+    /// Writes its here-document, so that a pipeline's next member gets to see something.
+    pub(crate) fn feed(&mut self) {
+        if let Some((mut writer, text)) = self.ends.feed.take() {
+            // A child that does not care to read all of its here-document is no error.
+            let _ = writer.write_all(&text);
+        }
+    }
+
+    /// Lets it run in the background.
+    pub(crate) fn detach(mut self) -> Pid {
+        self.feed();
+        for (reader, capture) in self.ends.drains {
+            capture.leave(reader);
+        }
+        self.pid
+    }
+}
+
+/// Waits for a child: its status, 127 where it is not (or no longer) a child.
+pub(crate) fn wait(pid: Pid) -> u8 {
+    process::wait(pid).map_or(127, |status| u8::try_from(status).unwrap_or(u8::MAX))
+}
+
+impl Shell {
+    /// What a command name stands for: the image's own command first, as in busybox, so that `grep` costs no search of the disk;
+    /// then PATH. A path that is no file, but whose last segment is a command of the image (`/bin/echo`), is that command.
+    pub(crate) fn find_program(&self, name: &str) -> Option<Program> {
+        if name.contains('/') {
+            let path = self.absolute(name);
+            if Path::new(&path).exists() {
+                return Some(Program::File(path));
+            }
+            let last = path.rsplit('/').next().unwrap_or_default();
+            return applets::is_applet(last).then_some(Program::Applet);
+        }
+        if applets::is_applet(name) {
+            return Some(Program::Applet);
+        }
+        let path = self.vars.get("PATH")?;
+        let file = |folder: &str| format!("{}/{name}", if folder.is_empty() { &self.cwd } else { folder }.trim_end_matches('/'));
+        path.split(':').map(file).find(|file| Path::new(file).is_file()).map(Program::File)
+    }
+
+    /// Starts a program on this shell's descriptors; the status where that fails.
+    pub(crate) fn start(&self, args: &[String], environment: Vec<(String, String)>) -> Result<Running, u8> {
+        let name = args.first().map_or("", String::as_str);
+        let Some(program) = self.find_program(name) else {
+            self.complain(format_args!("{name}: not found"));
+            return Err(127);
+        };
+        let command = match &program {
+            Program::Applet => {
+                let last = name.rsplit('/').next().unwrap_or_default().to_owned();
+                Command::this(std::iter::once(last).chain(args.iter().skip(1).cloned()))
+            }
+            Program::File(path) => Command::file(path, args.iter().cloned()),
+        };
+        let started = self.launch(command.environment(environment.clone()));
+        match (started, program) {
+            (Err(e), Program::File(path)) if e.kind() == ErrorKind::Unsupported && Path::new(&path).is_file() => {
+                // ENOEXEC: a script without `#!` is for the shell that finds it.
+                let script = ["sh".to_owned(), path].into_iter().chain(args.iter().skip(1).cloned());
+                self.launch(Command::this(script).environment(environment)).map_err(|e| self.cannot_start(name, &e))
+            }
+            (started, _) => started.map_err(|e| self.cannot_start(name, &e)),
+        }
+    }
+
+    fn cannot_start(&self, name: &str, e: &io::Error) -> u8 {
+        let missing = e.kind() == ErrorKind::NotFound;
+        match e.kind() {
+            ErrorKind::NotFound => self.complain(format_args!("{name}: not found")),
+            _ => self.complain(format_args!("{name}: {}", reason(e))),
+        }
+        if missing { 127 } else { 126 }
+    }
+
+    /// Starts a command with this shell's descriptors 0 to 2 and working directory.
+    pub(crate) fn launch(&self, command: Command<'_>) -> io::Result<Running> {
+        let mut ends = Ends::default();
+        let stdin = input(&self.fds, &mut ends)?;
+        let stdout = output(&self.fds, 1, &mut ends)?;
+        let stderr = match (self.fds.get(1), self.fds.get(2)) {
+            // One pipe for both keeps their order.
+            (Some(Fd::Capture(one)), Some(Fd::Capture(two))) if Rc::ptr_eq(one, two) => Rc::clone(&stdout),
+            _ => output(&self.fds, 2, &mut ends)?,
+        };
+        let command = command.directory(self.cwd.to_string()).stdin(&stdin).stdout(&stdout).stderr(&stderr);
+        command.spawn().map(|child| Running { pid: child.id(), ends })
+    }
+}
+
+/// A child's standard input.
+fn input(fds: &Fds, ends: &mut Ends) -> io::Result<Rc<Stream>> {
+    match fds.get(0) {
+        Some(Fd::Stream(stream)) => Ok(Rc::clone(stream)),
+        Some(Fd::Text(text)) => {
+            let (reader, mut writer) = process::pipe()?;
+            let mut text = text.borrow_mut();
+            let rest = text.rest().to_vec();
+            text.position += rest.len();
+            if rest.len() <= PIPE_CAPACITY {
+                writer.write_all(&rest)?;
+            } else {
+                ends.feed = Some((writer, rest));
+            }
+            Ok(Rc::new(reader))
+        }
+        Some(Fd::Capture(_)) | None => Open::default().read().open("/dev/null").map(Rc::new),
+    }
+}
+
+/// A child's standard output or error.
+fn output(fds: &Fds, number: i32, ends: &mut Ends) -> io::Result<Rc<Stream>> {
+    match fds.get(number) {
+        Some(Fd::Stream(stream)) => Ok(Rc::clone(stream)),
+        Some(Fd::Capture(capture)) => {
+            let (reader, writer) = process::pipe()?;
+            ends.drains.push((reader, Rc::clone(capture)));
+            Ok(Rc::new(writer))
+        }
+        // There is no closed descriptor to hand on: what a child writes to one is lost.
+        Some(Fd::Text(_)) | None => Open::default().write().open("/dev/null").map(Rc::new),
+    }
+}

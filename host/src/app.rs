@@ -1,0 +1,128 @@
+//! The composition root: the only file that names concrete types of every room.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use tokio::sync::{mpsc, watch};
+
+use crate::clock::RealClock;
+use crate::engine::Config;
+use crate::images::{ContentStore, Images, Overrides};
+use crate::logs::{LogQueue, LogReader};
+use crate::manifest::Loaded;
+use crate::node::{Node, PodNotice, RunDir};
+use crate::ports::{Clock, ImageStore as _, PullRequest};
+use crate::store::{ApiStore, Conflict};
+use crate::volumes::LocalVolumes;
+use crate::wasm::{Allocation, CodeCache, WasmEngine, WasmRuntime};
+use crate::worker::Ports;
+
+/// From how many containers on instances come from a pool: below it, setting the pool up takes longer than it saves.
+const POOL_FROM_CONTAINERS: usize = 16;
+
+/// What a host is made of.
+pub struct Settings {
+    /// Images, compiled code and the folders of running pods.
+    pub data_dir: PathBuf,
+    /// Back-off and grace.
+    pub engine: Config,
+    /// Images replaced by files.
+    pub overrides: Overrides,
+    /// How many containers are expected, as far as it is known.
+    pub containers: usize,
+}
+
+/// A host: a store, the node that runs its pods, and what comes out of them.
+pub struct App {
+    /// Every object.
+    pub store: Arc<ApiStore>,
+    /// What containers write.
+    pub logs: LogReader,
+    /// What happens to pods.
+    pub notices: mpsc::UnboundedReceiver<PodNotice>,
+    /// What is being compiled, by image.
+    pub compiling: watch::Receiver<Vec<String>>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    node: tokio::task::JoinHandle<()>,
+    /// Removed with the app.
+    _run_dir: Arc<RunDir>,
+}
+
+impl App {
+    /// Starts a host without pods.
+    pub fn start(settings: Settings) -> anyhow::Result<Self> {
+        let data_dir = &settings.data_dir;
+        let unusable = || format!("data directory {}", data_dir.display());
+        let run_dir = Arc::new(RunDir::create(data_dir).with_context(unusable)?);
+        let allocation = if settings.containers < POOL_FROM_CONTAINERS {
+            Allocation::OnDemand
+        } else {
+            Allocation::Pooling
+        };
+        let engine = WasmEngine::new(allocation).map_err(anyhow::Error::from)?;
+        let clock: Arc<dyn Clock> = Arc::new(RealClock::new());
+        let code = Arc::new(CodeCache::new(engine, &data_dir.join("cache").join("code")));
+        let compiling = code.compiling();
+        let (queue, logs) = LogQueue::new(Arc::clone(&clock));
+        let ports = Ports {
+            images: Arc::new(Images::new(content_store(data_dir), settings.overrides)),
+            volumes: Arc::new(LocalVolumes::new(run_dir.pods())),
+            runtime: Arc::new(WasmRuntime::new(code, Arc::clone(&clock))),
+            logs: Arc::new(queue),
+            clock: Arc::clone(&clock),
+        };
+        let store = Arc::new(ApiStore::default());
+        let (notes, notices) = mpsc::unbounded_channel();
+        let node = Node::new(Arc::clone(&store), ports, settings.engine, notes);
+        let node = tokio::spawn(node.run());
+        let sweeper = Arc::clone(&run_dir);
+        tokio::task::spawn_blocking(move || sweeper.sweep());
+        Ok(Self {
+            store,
+            logs,
+            notices,
+            compiling,
+            clock,
+            node,
+            _run_dir: run_dir,
+        })
+    }
+
+    /// Adds a pod; the node starts it at once.
+    pub fn add(&self, loaded: Loaded, base_dir: Arc<Path>) -> Result<(), Conflict> {
+        let added = self.store.create(loaded.pod, loaded.object, base_dir);
+        added.map(drop)
+    }
+}
+
+impl Drop for App {
+    fn drop(&mut self) {
+        self.node.abort();
+    }
+}
+
+/// The content store of a data directory.
+pub fn content_store(data_dir: &Path) -> ContentStore {
+    ContentStore::new(data_dir.join("images"))
+}
+
+/// Whether an image that is a file can be read and is a program, before anything starts; nothing is said of images of the store, which
+/// may yet be loaded while the pod waits.
+pub async fn check_image_file(images: &Images, request: PullRequest) -> Result<(), String> {
+    if images.file_of(&request.reference, &request.base_dir).is_none() {
+        return Ok(());
+    }
+    let pulled = images.ensure(request).await.map_err(|error| error.to_string())?;
+    let mut start = [0; 64];
+    let read = std::fs::File::open(&pulled.image.wasm).and_then(|mut file| {
+        use std::io::Read as _;
+        file.read(&mut start)
+    });
+    match read {
+        Ok(len) if crate::wasm::looks_like_wasm(&start[..len]) => Ok(()),
+        Ok(_) => Err(format!("{}: not a WebAssembly file", pulled.image.wasm.display())),
+        Err(error) => Err(format!("{}: {error}", pulled.image.wasm.display())),
+    }
+}

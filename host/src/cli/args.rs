@@ -1,0 +1,184 @@
+//! What may be typed.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+/// Run Kubernetes Pods of WebAssembly containers: no root, no daemon, no cluster
+#[derive(Parser)]
+#[command(name = "peapod", version, max_term_width = 100)]
+pub(super) struct Args {
+    #[command(flatten)]
+    pub(super) global: Global,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(ClapArgs)]
+pub(super) struct Global {
+    /// Where images, compiled code and running pods are kept [default: $XDG_DATA_HOME/peapod]
+    #[arg(long, env = "PEAPOD_DATA_DIR", global = true, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+}
+
+impl Global {
+    /// The data directory: as given, or the one of the XDG base directory specification.
+    pub(super) fn data_dir(&self) -> anyhow::Result<PathBuf> {
+        if let Some(dir) = &self.data_dir {
+            return Ok(dir.clone());
+        }
+        // The specification: a relative XDG_DATA_HOME is to be ignored.
+        let data_home = std::env::var_os("XDG_DATA_HOME").map(PathBuf::from);
+        if let Some(home) = data_home.filter(|home| home.is_absolute()) {
+            return Ok(home.join("peapod"));
+        }
+        match std::env::home_dir() {
+            Some(home) if home.is_absolute() => Ok(home.join(".local/share/peapod")),
+            _ => anyhow::bail!("no home directory: say where with --data-dir or PEAPOD_DATA_DIR"),
+        }
+    }
+}
+
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// Run the pods of manifests until each has ended
+    Run(Run),
+    /// Work with the images in the local store
+    #[command(subcommand)]
+    Image(Image),
+}
+
+#[derive(ClapArgs)]
+pub(super) struct Run {
+    /// Manifests: files, directories (their *.yaml, *.yml and *.json), or - for standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub(super) files: Vec<PathBuf>,
+    /// Print the final objects on standard output; container output then goes to standard error
+    #[arg(short, long, value_enum, value_name = "FORMAT")]
+    pub(super) output: Option<Format>,
+    /// Show what happens to the pods on standard error (warnings are shown anyway)
+    #[arg(long)]
+    pub(super) events: bool,
+    /// Begin each line of output with `pod/container | `; auto: where there is more than one container
+    #[arg(long, value_enum, default_value_t = Prefix::Auto, value_name = "WHEN")]
+    pub(super) prefix: Prefix,
+    /// Delete the pods after this time and exit with 124
+    #[arg(long, value_parser = duration, value_name = "TIME")]
+    pub(super) timeout: Option<Duration>,
+    /// First wait before a container is restarted; doubles with each restart
+    #[arg(long, value_parser = duration, default_value = "10s", value_name = "TIME")]
+    pub(super) backoff_base: Duration,
+    /// Longest wait before a container is restarted
+    #[arg(long, value_parser = duration, default_value = "300s", value_name = "TIME")]
+    pub(super) backoff_cap: Duration,
+    /// Run FILE where a manifest says image NAME (may be repeated)
+    #[arg(long = "image", value_parser = image_override, value_name = "NAME=FILE")]
+    pub(super) images: Vec<(String, PathBuf)>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    Json,
+    Yaml,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Prefix {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Subcommand)]
+pub(super) enum Image {
+    /// Store a component under a name
+    Load(Load),
+    /// List images
+    Ls,
+    /// Show an image as JSON
+    Inspect {
+        /// Its name
+        #[arg(value_name = "NAME[:TAG]")]
+        name: String,
+    },
+    /// Remove images
+    Rm {
+        /// Their names
+        #[arg(required = true, value_name = "NAME[:TAG]")]
+        names: Vec<String>,
+    },
+}
+
+#[derive(ClapArgs)]
+pub(super) struct Load {
+    /// Its name
+    #[arg(value_name = "NAME[:TAG]")]
+    pub(super) name: String,
+    /// A component, a WASI 0.1 core module, or the text of one
+    #[arg(value_name = "FILE.wasm")]
+    pub(super) file: PathBuf,
+    /// Files for the container's root directory
+    #[arg(long, value_name = "DIR")]
+    pub(super) rootfs: Option<PathBuf>,
+    /// Start of the argument vector (may be repeated) [default: the file's name without .wasm, unless --cmd is given]
+    #[arg(long, value_name = "ARG", allow_hyphen_values = true)]
+    pub(super) entrypoint: Vec<String>,
+    /// Arguments when a container gives none (may be repeated)
+    #[arg(long, value_name = "ARG", allow_hyphen_values = true)]
+    pub(super) cmd: Vec<String>,
+    /// Environment variable (may be repeated)
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(super) env: Vec<String>,
+    /// Where it starts
+    #[arg(long, value_name = "DIR")]
+    pub(super) workdir: Option<String>,
+}
+
+/// `30s`, `1.5m`, `500ms`; a bare number is seconds.
+fn duration(text: &str) -> Result<Duration, String> {
+    let split = text.find(|c: char| !c.is_ascii_digit() && c != '.');
+    let (number, unit) = text.split_at(split.unwrap_or(text.len()));
+    let seconds_per = match unit {
+        "ms" => 0.001,
+        "" | "s" => 1.0,
+        "m" => 60.0,
+        "h" => 3600.0,
+        _ => return Err("a time looks like 30s, 500ms, 1.5m or 2h".into()),
+    };
+    let number: f64 = number.parse().map_err(|_| "a time looks like 30s, 500ms, 1.5m or 2h")?;
+    Duration::try_from_secs_f64(number * seconds_per).map_err(|error| error.to_string())
+}
+
+fn image_override(text: &str) -> Result<(String, PathBuf), String> {
+    match text.split_once('=') {
+        Some((name, file)) if !name.is_empty() && !file.is_empty() => {
+            Ok((name.to_owned(), PathBuf::from(file)))
+        }
+        _ => Err("it looks like NAME=FILE".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use clap::CommandFactory as _;
+
+    use super::{Args, duration};
+
+    #[test]
+    fn the_arguments_fit_together() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn times_have_units() {
+        for (text, ms) in [("30s", 30_000), ("500ms", 500), ("1.5m", 90_000), ("2", 2_000), ("1h", 3_600_000)] {
+            assert_eq!(duration(text), Ok(Duration::from_millis(ms)), "{text}");
+        }
+        for bad in ["", "s", "-1s", "1d", "1e400", "99999999999999999999999h"] {
+            assert!(duration(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! What a run prints while it runs.
+
+use std::collections::HashMap;
+use std::io::{self, IsTerminal as _, Write as _};
+
+use crate::engine::NoticeKind;
+use crate::model::{PodName, Role, Time};
+use crate::node::PodNotice;
+use crate::ports::{LogLine, LogStream};
+
+/// ANSI foreground colours that read well on light and dark.
+const COLOURS: [u8; 6] = [36, 33, 32, 35, 34, 31];
+
+/// Prints container output and events.
+pub(super) struct Printer {
+    prefix: bool,
+    events: bool,
+    /// All output of containers goes to standard error.
+    to_stderr: bool,
+    colour_stdout: bool,
+    colour_stderr: bool,
+    /// Prefixes by pod and container; widths grow so that the bars stand in line.
+    prefixes: HashMap<(PodName, String), usize>,
+    started: Time,
+    /// Nobody reads standard output any more.
+    pub(super) closed: bool,
+}
+
+impl Printer {
+    pub(super) fn new(prefix: bool, events: bool, to_stderr: bool, started: Time) -> Self {
+        let colours = std::env::var_os("NO_COLOR").is_none();
+        Self {
+            prefix,
+            events,
+            to_stderr,
+            colour_stdout: colours && io::stdout().is_terminal(),
+            colour_stderr: colours && io::stderr().is_terminal(),
+            prefixes: HashMap::new(),
+            started,
+            closed: false,
+        }
+    }
+
+    pub(super) fn lines(&mut self, lines: Vec<LogLine>) {
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        for line in lines {
+            let stderr = self.to_stderr || line.stream == LogStream::Stderr;
+            let colour = if stderr { self.colour_stderr } else { self.colour_stdout };
+            let buffer = if stderr { &mut err } else { &mut out };
+            if self.prefix {
+                let pod = line.source.pod.meta.name.clone();
+                let container = line.source.attempt.container.as_str().to_owned();
+                let next = self.prefixes.len();
+                let text = format!("{pod}/{container} | ");
+                let index = *self.prefixes.entry((pod, container)).or_insert(next);
+                let code = COLOURS[index % COLOURS.len()];
+                if colour {
+                    buffer.extend_from_slice(format!("\x1b[{code}m{text}\x1b[0m").as_bytes());
+                } else {
+                    buffer.extend_from_slice(text.as_bytes());
+                }
+            }
+            buffer.extend_from_slice(&line.text);
+            buffer.push(b'\n');
+        }
+        let _ignored = io::stderr().write_all(&err);
+        let mut stdout = io::stdout().lock();
+        if stdout.write_all(&out).and_then(|()| stdout.flush()).is_err() {
+            self.closed = true;
+        }
+    }
+
+    pub(super) fn notice(&self, note: &PodNotice) {
+        let warning = note.notice.kind == NoticeKind::Warning;
+        if !self.events && !warning {
+            return;
+        }
+        let place = match &note.notice.container {
+            Some((Role::Main, name)) => format!(" spec.containers{{{name}}}"),
+            Some((_, name)) => format!(" spec.initContainers{{{name}}}"),
+            None => String::new(),
+        };
+        let kind = if warning { "Warning" } else { "Normal" };
+        let text = format!(
+            "{:>8.3}s {kind:7} {:18} pod/{}{place}: {}\n",
+            note.at.since(self.started).as_secs_f64(),
+            note.notice.reason,
+            note.pod.meta.name,
+            note.notice.message
+        );
+        let text = match (self.colour_stderr, warning) {
+            (true, true) => format!("\x1b[33m{text}\x1b[0m"),
+            (true, false) => format!("\x1b[2m{text}\x1b[0m"),
+            (false, _) => text,
+        };
+        let _ignored = io::stderr().write_all(text.as_bytes());
+    }
+}

@@ -1,0 +1,278 @@
+//! `peapod run`: pods from manifests, until each has ended.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::app::{App, Settings, content_store};
+use crate::clock::RealClock;
+use crate::engine::{Backoff, Config};
+use crate::images::{Images, Overrides, normalise};
+use crate::model::{PodUid, Seconds, Time};
+use crate::ports::Clock as _;
+use crate::store::Stored;
+
+use super::args::{Global, Prefix, Run};
+use super::input::{self, Input};
+use super::output::Printer;
+use super::status_line::StatusLine;
+use super::{complain, exit, summary};
+
+pub(super) fn run(args: Run, global: &Global) -> anyhow::Result<u8> {
+    let now = RealClock::new().now();
+    let inputs = match input::read(&args.files, now) {
+        Ok(inputs) => inputs,
+        Err(faults) => return Ok(refuse(&faults)),
+    };
+    let data_dir = global.data_dir()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let status = runtime.block_on(run_pods(args, inputs, data_dir, now));
+    // Threads may hang in a file operation of a guest that is gone.
+    runtime.shutdown_background();
+    status
+}
+
+fn refuse(faults: &[String]) -> u8 {
+    for fault in faults {
+        complain(format_args!("{fault}"));
+    }
+    exit::REFUSED
+}
+
+async fn run_pods(
+    args: Run,
+    inputs: Vec<Input>,
+    data_dir: PathBuf,
+    now: Time,
+) -> anyhow::Result<u8> {
+    let overrides = overrides(&args)?;
+    let images = Images::new(content_store(&data_dir), overrides.clone());
+    if let Err(faults) = input::check_images(&inputs, &images).await {
+        return Ok(refuse(&faults));
+    }
+    let containers = inputs.iter().map(|input| input.loaded.pod.spec.containers().count()).sum();
+    let mut app = App::start(Settings {
+        data_dir,
+        engine: config(&args),
+        overrides,
+        containers,
+    })?;
+    let prefix = match args.prefix {
+        Prefix::Always => true,
+        Prefix::Never => false,
+        Prefix::Auto => containers > 1,
+    };
+    let mut pods = Vec::with_capacity(inputs.len());
+    for input in inputs {
+        pods.push(input.loaded.pod.meta.uid.clone());
+        app.add(input.loaded, input.base_dir)?;
+    }
+    let printer = Printer::new(prefix, args.events, args.output.is_some(), now);
+    let mut session = Session {
+        ended: HashMap::new(),
+        pods,
+        printer,
+        line: StatusLine::new(),
+        why: None,
+    };
+    session.follow(&mut app, args.timeout).await;
+    let ended = session.release(&mut app).await;
+    match args.output {
+        Some(format) => summary::objects(&ended, format)?,
+        None if std::io::IsTerminal::is_terminal(&std::io::stdout()) => {
+            // A reader that went away has seen all it wanted.
+            let _ignored = summary::print_table(&ended, app.clock.now());
+        }
+        None => {}
+    }
+    Ok(match session.why {
+        Some(Stopped::Interrupted) => exit::INTERRUPTED,
+        Some(Stopped::TimedOut) => exit::TIMED_OUT,
+        None if summary::all_succeeded(&ended) => exit::OK,
+        None => exit::FAILED,
+    })
+}
+
+fn config(args: &Run) -> Config {
+    Config {
+        restarts: Backoff {
+            base: args.backoff_base.min(args.backoff_cap),
+            cap: args.backoff_cap,
+            ..Backoff::default()
+        },
+        ..Config::default()
+    }
+}
+
+fn overrides(args: &Run) -> anyhow::Result<Overrides> {
+    let mut overrides = Overrides::new();
+    for (name, file) in &args.images {
+        let file = std::path::absolute(file)?;
+        if let Ok(full) = normalise(name) {
+            overrides.insert(full, file.clone());
+        }
+        overrides.insert(name.clone(), file);
+    }
+    Ok(overrides)
+}
+
+/// Why the pods were not left to end by themselves.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stopped {
+    Interrupted,
+    TimedOut,
+}
+
+/// One run as its user sees it.
+struct Session {
+    pods: Vec<PodUid>,
+    /// Pods that have ended, as they were then.
+    ended: HashMap<PodUid, Stored>,
+    printer: Printer,
+    line: StatusLine,
+    why: Option<Stopped>,
+}
+
+impl Session {
+    /// Shows what happens until every pod is terminal.
+    async fn follow(&mut self, app: &mut App, timeout: Option<Duration>) {
+        let mut versions = app.store.versions();
+        let mut signals = Signals::new();
+        let deadline = async move {
+            match timeout {
+                Some(timeout) => tokio::time::sleep(timeout).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::pin!(deadline);
+        loop {
+            self.note_ended(app);
+            if self.ended.len() == self.pods.len() {
+                return;
+            }
+            tokio::select! {
+                lines = app.logs.next() => {
+                    let printer = &mut self.printer;
+                    self.line.aside(|| printer.lines(lines));
+                    if self.printer.closed {
+                        self.stop(app, Stopped::Interrupted);
+                    }
+                }
+                Some(note) = app.notices.recv() => {
+                    let printer = &self.printer;
+                    self.line.aside(|| printer.notice(&note));
+                }
+                Ok(()) = app.compiling.changed() => {
+                    let names = app.compiling.borrow_and_update().clone();
+                    self.line.compiling(&names);
+                }
+                Ok(()) = versions.changed() => {}
+                () = signals.next() => self.stop(app, Stopped::Interrupted),
+                () = &mut deadline, if self.why.is_none() => self.stop(app, Stopped::TimedOut),
+            }
+        }
+    }
+
+    /// Deletes every pod: gracefully at first, at once when asked again.
+    fn stop(&mut self, app: &App, why: Stopped) {
+        let grace = self.why.map(|_| Seconds(0));
+        self.why.get_or_insert(why);
+        for pod in &self.pods {
+            let _ignored = app.store.delete(pod, app.clock.now(), grace);
+        }
+    }
+
+    fn note_ended(&mut self, app: &App) {
+        for uid in &self.pods {
+            if self.ended.contains_key(uid) {
+                continue;
+            }
+            let Some(pod) = app.store.get(uid) else {
+                continue;
+            };
+            if pod.status.as_ref().is_some_and(|status| status.phase.is_terminal()) {
+                self.ended.insert(uid.clone(), pod);
+            }
+        }
+    }
+
+    /// Lets go of what the pods hold, shows what is left to show, and gives the pods as they ended.
+    async fn release(&mut self, app: &mut App) -> Vec<Stored> {
+        self.line.clear();
+        // The status that is shown at the end is the last one: what comes after the terminal phase belongs to it.
+        let mut versions = app.store.versions();
+        for uid in &self.pods {
+            let _ignored = app.store.delete(uid, app.clock.now(), None);
+        }
+        while self.pods.iter().any(|uid| app.store.get(uid).is_some()) {
+            for uid in &self.pods {
+                if let Some(pod) = app.store.get(uid) {
+                    self.ended.insert(uid.clone(), pod);
+                }
+            }
+            if versions.changed().await.is_err() {
+                break;
+            }
+        }
+        let lines = app.logs.now();
+        self.printer.lines(lines);
+        while let Ok(note) = app.notices.try_recv() {
+            self.printer.notice(&note);
+        }
+        let ended = &mut self.ended;
+        let pods = self.pods.iter().filter_map(|uid| ended.remove(uid));
+        // The deletion is this command's housekeeping, not something that happened to the pod.
+        let interrupted = self.why.is_some();
+        pods.map(|pod| Stored {
+            deletion: pod.deletion.filter(|_| interrupted),
+            ..pod
+        })
+        .collect()
+    }
+}
+
+/// Ctrl-C, and what a service manager sends.
+struct Signals {
+    #[cfg(unix)]
+    term: Option<tokio::signal::unix::Signal>,
+    interrupt: Arc<tokio::sync::Notify>,
+}
+
+impl Signals {
+    fn new() -> Self {
+        let interrupt = Arc::new(tokio::sync::Notify::new());
+        let told = Arc::clone(&interrupt);
+        tokio::spawn(async move {
+            while tokio::signal::ctrl_c().await.is_ok() {
+                told.notify_one();
+            }
+        });
+        Self {
+            #[cfg(unix)]
+            term: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).ok(),
+            interrupt,
+        }
+    }
+
+    async fn next(&mut self) {
+        #[cfg(unix)]
+        {
+            let term = async {
+                let received = match &mut self.term {
+                    Some(term) => term.recv().await,
+                    None => None,
+                };
+                if received.is_none() {
+                    std::future::pending::<()>().await;
+                }
+            };
+            tokio::select! {
+                () = self.interrupt.notified() => {}
+                () = term => {}
+            }
+        }
+        #[cfg(not(unix))]
+        self.interrupt.notified().await;
+    }
+}

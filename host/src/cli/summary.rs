@@ -1,0 +1,44 @@
+//! What a run prints at its end.
+
+use std::io::{self, Write as _};
+
+use serde_json::Value;
+
+use super::args::Format;
+use crate::manifest::{object, table};
+use crate::model::{Phase, Time};
+use crate::store::Stored;
+
+/// The objects, as `kubectl get -o json` or `-o yaml` prints them: one by itself, several as a List.
+pub(super) fn objects(pods: &[Stored], format: Format) -> anyhow::Result<()> {
+    let mut values: Vec<Value> = pods.iter().map(value).collect();
+    let document = match values.len() {
+        1 => values.remove(0),
+        _ => object::list(values),
+    };
+    let text = match format {
+        Format::Json => serde_json::to_string_pretty(&document)? + "\n",
+        Format::Yaml => serde_yaml::to_string(&document)?,
+    };
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(text.as_bytes())?;
+    Ok(stdout.flush()?)
+}
+
+/// The table of `kubectl get pods` (rules L3–L8).
+pub(super) fn print_table(pods: &[Stored], now: Time) -> io::Result<()> {
+    let rows: Vec<_> = pods.iter().map(|pod| table::pod_row(&value(pod), now)).collect();
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(table::print(&rows).as_bytes())?;
+    stdout.flush()
+}
+
+/// Whether every pod ended well.
+pub(super) fn all_succeeded(pods: &[Stored]) -> bool {
+    let phase = |pod: &Stored| pod.status.as_ref().map(|status| status.phase);
+    pods.iter().all(|pod| phase(pod) == Some(Phase::Succeeded))
+}
+
+fn value(pod: &Stored) -> Value {
+    object::pod(&pod.object, pod.status.as_deref())
+}

@@ -1,0 +1,277 @@
+//! The texts of notices and waiting reasons (rules B6, B11, D6, E1, I2 to I4, M2), as Kubernetes 1.36 words them.
+
+use std::time::Duration;
+
+use super::restart;
+use super::slot::Waiting;
+use super::terminate::StopCause;
+use super::{Failure, Notice, NoticeKind, ProbeKind};
+use crate::model::{Container, Pod, RestartPolicy};
+
+/// Reason of rule B16.
+pub(super) const DEADLINE_EXCEEDED: &str = "DeadlineExceeded";
+/// Message of rule B16.
+pub(super) const DEADLINE_TEXT: &str =
+    "Pod was active on the node longer than the specified deadline";
+/// Waiting and terminated reason of rule A16.
+pub(super) const RESTARTING_ALL: &str = "RestartingAllContainers";
+
+impl ProbeKind {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Startup => "startup",
+            Self::Liveness => "liveness",
+            Self::Readiness => "readiness",
+        }
+    }
+}
+
+fn about_pod(kind: NoticeKind, reason: &'static str, message: String) -> Notice {
+    Notice {
+        container: None,
+        kind,
+        reason,
+        message,
+    }
+}
+
+fn about(
+    container: &Container,
+    kind: NoticeKind,
+    reason: &'static str,
+    message: impl Into<String>,
+) -> Notice {
+    Notice {
+        container: Some((container.role, container.name.clone())),
+        kind,
+        reason,
+        message: message.into(),
+    }
+}
+
+pub(super) fn mount(failure: &Failure) -> Notice {
+    about_pod(NoticeKind::Warning, "FailedMount", failure.message.clone())
+}
+
+pub(super) fn sandbox(failure: &Failure) -> Notice {
+    let text = format!("Failed to create pod sandbox: {}", failure.message);
+    about_pod(NoticeKind::Warning, "FailedCreatePodSandBox", text)
+}
+
+pub(super) fn deadline_exceeded() -> Notice {
+    about_pod(NoticeKind::Normal, DEADLINE_EXCEEDED, DEADLINE_TEXT.into())
+}
+
+pub(super) fn kill_failed(container: &Container, failure: &Failure) -> Notice {
+    let text = format!("error killing pod: {}", failure.message);
+    about(container, NoticeKind::Warning, "FailedKillPod", text)
+}
+
+pub(super) fn pulling(container: &Container) -> Notice {
+    let text = format!("Pulling image {:?}", container.image);
+    about(container, NoticeKind::Normal, "Pulling", text)
+}
+
+pub(super) fn already_present(container: &Container) -> Notice {
+    let text = format!(
+        "Container image {:?} already present on machine and can be accessed by the pod",
+        container.image
+    );
+    about(container, NoticeKind::Normal, "Pulled", text)
+}
+
+/// Nothing is queued here, so the time including waiting is the time itself.
+pub(super) fn pulled(container: &Container, size: u64, took: Duration) -> Notice {
+    let took = go_duration(took);
+    let text = format!(
+        "Successfully pulled image {:?} in {took} ({took} including waiting). Image size: {size} bytes.",
+        container.image
+    );
+    about(container, NoticeKind::Normal, "Pulled", text)
+}
+
+/// What a failed pull shows, and the notice with its detail (rules I2, I3).
+pub(super) fn pull_failed(container: &Container, failure: &Failure) -> (Waiting, Notice) {
+    let image = &container.image;
+    let (event, text, message) = match failure.reason {
+        "ErrImageNeverPull" => {
+            let text =
+                format!("Container image {image:?} is not present with pull policy of Never");
+            ("ErrImageNeverPull", text.clone(), text)
+        }
+        "InvalidImageName" => {
+            let text = format!(
+                "Failed to apply default image tag {image:?}: {}",
+                failure.message
+            );
+            ("InspectFailed", text.clone(), text)
+        }
+        "ImageInspectError" => {
+            let text = format!("Failed to inspect image {image:?}: {}", failure.message);
+            ("InspectFailed", text.clone(), text)
+        }
+        _ => {
+            let text = format!("Failed to pull image {image:?}: {}", failure.message);
+            ("Failed", text, failure.message.clone())
+        }
+    };
+    let waiting = Waiting {
+        reason: failure.reason,
+        message: Some(message),
+    };
+    (waiting, about(container, NoticeKind::Warning, event, text))
+}
+
+pub(super) fn pull_back_off(container: &Container) -> Notice {
+    let text = format!("Back-off pulling image {:?}", container.image);
+    about(container, NoticeKind::Normal, "BackOff", text)
+}
+
+pub(super) fn pull_back_off_waiting(container: &Container, failure: &Failure) -> Waiting {
+    let Failure { reason, message } = failure;
+    let text = format!(
+        "Back-off pulling image {:?}: {reason}: {message}",
+        container.image
+    );
+    Waiting {
+        reason: "ImagePullBackOff",
+        message: Some(text),
+    }
+}
+
+pub(super) fn error(container: &Container, detail: &str) -> Notice {
+    let text = format!("Error: {detail}");
+    about(container, NoticeKind::Warning, "Failed", text)
+}
+
+pub(super) fn start_failed(container: &Container, failure: &Failure) -> Notice {
+    error(container, &failure.message)
+}
+
+pub(super) fn created(container: &Container) -> Notice {
+    about(
+        container,
+        NoticeKind::Normal,
+        "Created",
+        "Container created",
+    )
+}
+
+pub(super) fn started(container: &Container) -> Notice {
+    about(
+        container,
+        NoticeKind::Normal,
+        "Started",
+        "Container started",
+    )
+}
+
+pub(super) fn crash_loop(pod: &Pod, container: &Container) -> Notice {
+    let text = format!(
+        "Back-off restarting failed container {} in pod {}",
+        container.name,
+        full_name(pod)
+    );
+    about(container, NoticeKind::Warning, "BackOff", text)
+}
+
+pub(super) fn crash_loop_waiting(pod: &Pod, container: &Container, wait: Duration) -> Waiting {
+    let text = format!(
+        "back-off {} restarting failed container={} pod={}",
+        go_duration(wait),
+        container.name,
+        full_name(pod)
+    );
+    Waiting {
+        reason: "CrashLoopBackOff",
+        message: Some(text),
+    }
+}
+
+pub(super) fn killing(pod: &Pod, container: &Container, cause: StopCause) -> Notice {
+    let name = &container.name;
+    let text = match cause {
+        StopCause::PodEnds | StopCause::RestartAll => format!("Stopping container {name}"),
+        StopCause::PostStart => "FailedPostStartHook".to_owned(),
+        StopCause::Probe(probe) => {
+            let restarts = restart::policy(&pod.spec, container) != RestartPolicy::Never;
+            let tail = if restarts { ", will be restarted" } else { "" };
+            format!("Container {name} failed {} probe{tail}", probe.as_str())
+        }
+    };
+    about(container, NoticeKind::Normal, "Killing", text)
+}
+
+/// What the hook said is withheld: it may hold secrets (rule E1).
+pub(super) fn post_start_failed(container: &Container) -> Notice {
+    let kind = NoticeKind::Warning;
+    about(container, kind, "FailedPostStartHook", POST_START_FAILED)
+}
+
+const POST_START_FAILED: &str = "PostStartHook failed";
+
+pub(super) fn post_start_waiting() -> Waiting {
+    Waiting {
+        reason: "PostStartHookError",
+        message: Some(POST_START_FAILED.into()),
+    }
+}
+
+pub(super) fn pre_stop_failed(container: &Container) -> Notice {
+    let kind = NoticeKind::Warning;
+    about(container, kind, "FailedPreStopHook", "PreStopHook failed")
+}
+
+pub(super) fn restarting_all_waiting() -> Waiting {
+    Waiting {
+        reason: RESTARTING_ALL,
+        message: None,
+    }
+}
+
+fn full_name(pod: &Pod) -> String {
+    let meta = &pod.meta;
+    format!("{}_{}({})", meta.name, meta.namespace, meta.uid)
+}
+
+/// A duration as Go prints it, whole milliseconds: `1.2s`, `1m20s`, `5m0s`, `350ms`.
+fn go_duration(duration: Duration) -> String {
+    let millis = duration.as_millis();
+    if millis == 0 {
+        return "0s".into();
+    }
+    if millis < 1_000 {
+        return format!("{millis}ms");
+    }
+    let (hours, minutes) = (millis / 3_600_000, millis / 60_000 % 60);
+    let (seconds, rest) = (millis / 1_000 % 60, millis % 1_000);
+    let fraction = format!(".{rest:03}");
+    let fraction = fraction.trim_end_matches('0').trim_end_matches('.');
+    match (hours, minutes) {
+        (0, 0) => format!("{seconds}{fraction}s"),
+        (0, _) => format!("{minutes}m{seconds}{fraction}s"),
+        (_, _) => format!("{hours}h{minutes}m{seconds}{fraction}s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::go_duration;
+
+    #[test]
+    fn durations_read_as_go_prints_them() {
+        for (millis, text) in [
+            (0, "0s"),
+            (350, "350ms"),
+            (1_200, "1.2s"),
+            (10_000, "10s"),
+            (80_000, "1m20s"),
+            (300_000, "5m0s"),
+            (3_723_040, "1h2m3.04s"),
+        ] {
+            assert_eq!(go_duration(Duration::from_millis(millis)), text);
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! What can go wrong with images.
+
+use std::path::{Path, PathBuf};
+
+/// A refusal or a failure of the image store.
+#[derive(Debug, thiserror::Error)]
+pub enum ImageError {
+    /// A name that is no image reference.
+    #[error("invalid image name \"{name}\": {detail}")]
+    Name {
+        /// As it was given.
+        name: String,
+        /// What is wrong.
+        detail: String,
+    },
+    /// A file that is no program.
+    #[error("{0}: not a WebAssembly file")]
+    NotWasm(PathBuf),
+    /// No image of that name.
+    #[error("image \"{0}\" is not in the local store")]
+    NotFound(String),
+    /// The store holds something it did not write.
+    #[error("image store: {path}: {detail}")]
+    Corrupt {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong.
+        detail: String,
+    },
+    /// The machine said no.
+    #[error("{path}: {source}")]
+    Io {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+impl ImageError {
+    /// For `map_err` on an operation on that path.
+    pub(super) fn io(path: impl AsRef<Path>) -> impl FnOnce(std::io::Error) -> Self {
+        move |source| Self::Io {
+            path: path.as_ref().to_owned(),
+            source,
+        }
+    }
+}

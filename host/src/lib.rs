@@ -1,0 +1,27 @@
+//! Run Kubernetes Pods on one machine, without root, a daemon or a cluster. Each container is a WebAssembly (WASI) component; all
+//! containers of a pod share one logical host.
+//!
+//! `ARCHITECTURE.md` has the map; a room may use what stands above its group and never a sibling's inside:
+//!
+//! - pure: [`model`], [`manifest`], [`engine`] (and `sim`, its simulator, in tests)
+//! - contracts: [`ports`]
+//! - adapters: [`images`], [`volumes`], [`wasm`], [`logs`], [`clock`]
+//! - shells: [`worker`], [`store`], [`node`]
+//! - composition and commands: [`app`], [`cli`]
+
+pub mod app;
+pub mod cli;
+pub mod clock;
+pub mod engine;
+pub mod images;
+pub mod logs;
+pub mod manifest;
+pub mod model;
+pub mod node;
+pub mod ports;
+#[cfg(any(test, feature = "sim"))]
+pub mod sim;
+pub mod store;
+pub mod volumes;
+pub mod wasm;
+pub mod worker;

@@ -1,0 +1,5 @@
+//! argv → app.
+
+fn main() -> std::process::ExitCode {
+    peapod::cli::main()
+}

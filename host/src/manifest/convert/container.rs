@@ -1,0 +1,237 @@
+//! Containers and volumes of the model.
+
+use k8s_openapi::api::core::v1 as k8s;
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+
+use super::restart_policy;
+use crate::manifest::fault::Faults;
+use crate::manifest::path::Path;
+use crate::manifest::quantity::Amount;
+use crate::model::{
+    Bytes, Container, ContainerName, ContainerRestart, EnvVar, ExitCodeOperator, HostPathType,
+    ImagePullPolicy, Millicores, Mount, Resources, RestartAction, RestartRule, Role,
+    TerminationMessagePolicy, Volume, VolumeSource,
+};
+
+/// Converts `spec.containers` or, with `init`, `spec.initContainers`.
+pub(super) fn list(
+    path: &Path<'_>,
+    containers: &[k8s::Container],
+    init: bool,
+    faults: &mut Faults,
+) -> Vec<Container> {
+    containers
+        .iter()
+        .enumerate()
+        .map(|(at, one)| container(&path.index(at), one, init, faults))
+        .collect()
+}
+
+fn container(path: &Path<'_>, one: &k8s::Container, init: bool, faults: &mut Faults) -> Container {
+    let role = match (init, one.restart_policy.as_deref()) {
+        (false, _) => Role::Main,
+        (true, Some("Always")) => Role::Sidecar,
+        (true, _) => Role::Init,
+    };
+    let hooks = one.lifecycle.as_ref();
+    Container {
+        name: ContainerName::new(one.name.as_str()),
+        role,
+        image: one.image.clone().unwrap_or_default(),
+        pull_policy: pull_policy(path, one, faults),
+        command: one.command.clone(),
+        args: one.args.clone(),
+        working_dir: one.working_dir.clone(),
+        env: one
+            .env
+            .iter()
+            .flatten()
+            .map(|variable| EnvVar {
+                name: variable.name.clone(),
+                value: variable.value.clone().unwrap_or_default(),
+            })
+            .collect(),
+        mounts: one.volume_mounts.iter().flatten().map(mount).collect(),
+        restart: restart(path, one, role, faults),
+        termination_message_path: one.termination_message_path.clone().unwrap_or_default(),
+        termination_message_policy: match one.termination_message_policy.as_deref() {
+            Some("FallbackToLogsOnError") => TerminationMessagePolicy::FallbackToLogsOnError,
+            _ => TerminationMessagePolicy::File,
+        },
+        resources: resources(one.resources.as_ref()),
+        stdin: one.stdin.unwrap_or_default(),
+        tty: one.tty.unwrap_or_default(),
+        read_only_root: one
+            .security_context
+            .as_ref()
+            .and_then(|context| context.read_only_root_filesystem)
+            .unwrap_or_default(),
+        has_startup_probe: one.startup_probe.is_some(),
+        has_readiness_probe: one.readiness_probe.is_some(),
+        has_post_start: hooks.is_some_and(|hooks| hooks.post_start.is_some()),
+        has_pre_stop: hooks.is_some_and(|hooks| hooks.pre_stop.is_some()),
+    }
+}
+
+fn pull_policy(path: &Path<'_>, one: &k8s::Container, faults: &mut Faults) -> ImagePullPolicy {
+    match one.image_pull_policy.as_deref() {
+        Some("Always") => ImagePullPolicy::Always,
+        Some("IfNotPresent") => ImagePullPolicy::IfNotPresent,
+        Some("Never") => ImagePullPolicy::Never,
+        other => {
+            faults.unsupported(
+                &path.field("imagePullPolicy"),
+                other.unwrap_or_default(),
+                &["Always", "IfNotPresent", "Never"],
+            );
+            ImagePullPolicy::Never
+        }
+    }
+}
+
+/// A14. A sidecar's `Always` is its role.
+fn restart(
+    path: &Path<'_>,
+    one: &k8s::Container,
+    role: Role,
+    faults: &mut Faults,
+) -> Option<ContainerRestart> {
+    let policy = one.restart_policy.as_deref()?;
+    if role == Role::Sidecar {
+        return None;
+    }
+    let rules = path.field("restartPolicyRules");
+    Some(ContainerRestart {
+        policy: restart_policy(&path.field("restartPolicy"), policy, faults),
+        rules: one
+            .restart_policy_rules
+            .iter()
+            .flatten()
+            .enumerate()
+            .filter_map(|(at, rule)| restart_rule(&rules.index(at), rule, faults))
+            .collect(),
+    })
+}
+
+fn restart_rule(
+    path: &Path<'_>,
+    rule: &k8s::ContainerRestartRule,
+    faults: &mut Faults,
+) -> Option<RestartRule> {
+    let Some(codes) = &rule.exit_codes else {
+        faults.required(&path.field("exitCodes"), "");
+        return None;
+    };
+    Some(RestartRule {
+        action: match rule.action.as_str() {
+            "RestartAllContainers" => RestartAction::RestartAllContainers,
+            _ => RestartAction::Restart,
+        },
+        operator: match codes.operator.as_str() {
+            "NotIn" => ExitCodeOperator::NotIn,
+            _ => ExitCodeOperator::In,
+        },
+        values: codes.values.clone().unwrap_or_default(),
+    })
+}
+
+fn mount(mount: &k8s::VolumeMount) -> Mount {
+    // G13: a relative path counts from the root.
+    let path = if mount.mount_path.starts_with('/') {
+        mount.mount_path.clone()
+    } else {
+        format!("/{}", mount.mount_path)
+    };
+    Mount {
+        volume: mount.name.clone(),
+        path,
+        read_only: mount.read_only.unwrap_or_default(),
+        sub_path: mount.sub_path.clone(),
+        sub_path_expr: mount.sub_path_expr.clone(),
+    }
+}
+
+fn resources(resources: Option<&k8s::ResourceRequirements>) -> Resources {
+    let amount = |limits: bool, name: &str| {
+        let resources = resources?;
+        let list = if limits {
+            resources.limits.as_ref()
+        } else {
+            resources.requests.as_ref()
+        };
+        parse(list?.get(name)?)
+    };
+    let cpu = |limits| {
+        amount(limits, "cpu")
+            .and_then(Amount::millis)
+            .map(Millicores)
+    };
+    let memory = |limits| amount(limits, "memory").and_then(Amount::units).map(Bytes);
+    Resources {
+        cpu_request: cpu(false),
+        cpu_limit: cpu(true),
+        memory_request: memory(false),
+        memory_limit: memory(true),
+    }
+}
+
+/// J2: zero is unset.
+fn parse(quantity: &Quantity) -> Option<Amount> {
+    Amount::parse(&quantity.0).ok().filter(|a| !a.is_zero())
+}
+
+/// Converts `spec.volumes`; kinds that are refused elsewhere become nothing here.
+pub(super) fn volumes(
+    path: &Path<'_>,
+    volumes: &[k8s::Volume],
+    faults: &mut Faults,
+) -> Vec<Volume> {
+    volumes
+        .iter()
+        .enumerate()
+        .filter_map(|(at, volume)| {
+            let source = if let Some(source) = &volume.host_path {
+                VolumeSource::HostPath {
+                    path: source.path.clone(),
+                    kind: host_path_type(&path.index(at), source, faults),
+                }
+            } else {
+                let source = volume.empty_dir.as_ref()?;
+                VolumeSource::EmptyDir {
+                    memory: source.medium.as_deref() == Some("Memory"),
+                    size_limit: source
+                        .size_limit
+                        .as_ref()
+                        .and_then(parse)
+                        .and_then(Amount::units)
+                        .map(Bytes),
+                }
+            };
+            Some(Volume {
+                name: volume.name.clone(),
+                source,
+            })
+        })
+        .collect()
+}
+
+fn host_path_type(
+    path: &Path<'_>,
+    source: &k8s::HostPathVolumeSource,
+    faults: &mut Faults,
+) -> HostPathType {
+    match source.type_.as_deref().unwrap_or_default() {
+        "" => HostPathType::Unset,
+        "BlockDevice" => HostPathType::BlockDevice,
+        "CharDevice" => HostPathType::CharDevice,
+        "Directory" => HostPathType::Directory,
+        "DirectoryOrCreate" => HostPathType::DirectoryOrCreate,
+        "File" => HostPathType::File,
+        "FileOrCreate" => HostPathType::FileOrCreate,
+        "Socket" => HostPathType::Socket,
+        other => {
+            faults.invalid(&path.field("hostPath").field("type"), other, "");
+            HostPathType::Unset
+        }
+    }
+}

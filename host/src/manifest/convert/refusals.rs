@@ -1,0 +1,142 @@
+//! What Kubernetes can and this version cannot: refused, because ignoring it would change what the pod does. One line each, so
+//! that lifting a refusal is deleting its line.
+
+use k8s_openapi::api::core::v1 as k8s;
+
+use super::not_yet;
+use crate::manifest::fault::Faults;
+use crate::manifest::path::Path;
+
+/// Refuses each field in use that would have to be ignored.
+pub(super) fn check(object: &k8s::Pod, faults: &mut Faults) {
+    let metadata = Path::root("metadata");
+    if object.metadata.finalizers.is_some() {
+        not_yet(
+            &metadata.field("finalizers"),
+            "nothing here could remove them",
+            faults,
+        );
+    }
+    let Some(spec) = &object.spec else { return };
+    let path = Path::root("spec");
+    pod(&path, spec, faults);
+    let inits = path.field("initContainers");
+    for (at, one) in spec.init_containers.iter().flatten().enumerate() {
+        container(&inits.index(at), one, faults);
+    }
+    let mains = path.field("containers");
+    for (at, one) in spec.containers.iter().enumerate() {
+        container(&mains.index(at), one, faults);
+    }
+    let volumes = path.field("volumes");
+    for (at, one) in spec.volumes.iter().flatten().enumerate() {
+        volume(&volumes.index(at), one, faults);
+    }
+}
+
+#[rustfmt::skip] // a table: one refusal a line
+fn pod(path: &Path<'_>, spec: &k8s::PodSpec, faults: &mut Faults) {
+    let is = |flag: Option<bool>| flag == Some(true);
+    let mut no = |field, used, what| if used { not_yet(&path.field(field), what, faults) };
+    no("hostNetwork", is(spec.host_network), "a pod has no part in the machine's network");
+    no("hostPID", is(spec.host_pid), "a pod does not see the machine's processes");
+    no("hostIPC", is(spec.host_ipc), "a pod has no part in the machine's IPC");
+    no("shareProcessNamespace", is(spec.share_process_namespace), "containers do not see each other's processes");
+    no("ephemeralContainers", spec.ephemeral_containers.is_some(), "debug containers");
+    no("runtimeClassName", spec.runtime_class_name.is_some(), "there is one way to run containers");
+    no("schedulingGates", spec.scheduling_gates.is_some(), "nothing here could lift them");
+    no("schedulerName", spec.scheduler_name.as_deref() != Some("default-scheduler"), "there is no other scheduler");
+    no("nodeName", spec.node_name.is_some(), "choosing a node");
+    no("nodeSelector", spec.node_selector.is_some(), "choosing a node");
+    no("affinity", spec.affinity.is_some(), "choosing a node");
+    no("topologySpreadConstraints", spec.topology_spread_constraints.is_some(), "choosing a node");
+    no("schedulingGroup", spec.scheduling_group.is_some(), "choosing a node");
+    no("resources", spec.resources.is_some(), "requests and limits of a pod as a whole");
+    no("resourceClaims", spec.resource_claims.is_some(), "claims");
+    no("overhead", spec.overhead.is_some(), "there is no runtime class to have overhead");
+    no("os", spec.os.as_ref().is_some_and(|os| os.name != "linux"), "an operating system other than linux");
+    let sysctls = spec.security_context.as_ref().is_some_and(|s| s.sysctls.as_ref().is_some_and(|s| !s.is_empty()));
+    let security = path.field("securityContext");
+    if sysctls { not_yet(&security.field("sysctls"), "there is no kernel of its own to set up", faults) }
+}
+
+#[rustfmt::skip] // a table: one refusal a line
+fn container(path: &Path<'_>, one: &k8s::Container, faults: &mut Faults) {
+    let mut no = |field, used, what| if used { not_yet(&path.field(field), what, faults) };
+    no("livenessProbe", one.liveness_probe.is_some(), "probes");
+    no("readinessProbe", one.readiness_probe.is_some(), "probes");
+    no("startupProbe", one.startup_probe.is_some(), "probes");
+    no("lifecycle", one.lifecycle.is_some(), "hooks");
+    no("envFrom", one.env_from.is_some(), "variables from ConfigMaps and Secrets");
+    no("volumeDevices", one.volume_devices.is_some(), "block devices");
+    let sidecar = one.restart_policy.as_deref() == Some("Always");
+    no("restartPolicyRules", sidecar && path.to_string().contains("init") && one.restart_policy_rules.is_some(), "rules on a sidecar");
+
+    let env = path.field("env");
+    for (at, variable) in one.env.iter().flatten().enumerate() {
+        if variable.value_from.is_some() {
+            not_yet(&env.index(at).field("valueFrom"), "a value from elsewhere", faults);
+        }
+    }
+    let security = path.field("securityContext");
+    if let Some(context) = &one.security_context {
+        if context.privileged == Some(true) {
+            not_yet(&security.field("privileged"), "a privileged container", faults);
+        }
+    }
+    let resources = path.field("resources");
+    let Some(wanted) = &one.resources else { return };
+    if wanted.claims.is_some() {
+        not_yet(&resources.field("claims"), "claims", faults);
+    }
+    for (field, list) in [("limits", &wanted.limits), ("requests", &wanted.requests)] {
+        let list_path = resources.field(field);
+        for name in list.iter().flat_map(|list| list.keys()) {
+            if !["cpu", "memory", "ephemeral-storage"].contains(&name.as_str()) {
+                not_yet(&list_path.key(name), "a resource this machine does not offer", faults);
+            }
+        }
+    }
+}
+
+#[rustfmt::skip] // a table: one refusal a line
+fn volume(path: &Path<'_>, one: &k8s::Volume, faults: &mut Faults) {
+    for (field, used) in [
+        ("awsElasticBlockStore", one.aws_elastic_block_store.is_some()),
+        ("azureDisk", one.azure_disk.is_some()),
+        ("azureFile", one.azure_file.is_some()),
+        ("cephfs", one.cephfs.is_some()),
+        ("cinder", one.cinder.is_some()),
+        ("configMap", one.config_map.is_some()),
+        ("csi", one.csi.is_some()),
+        ("downwardAPI", one.downward_api.is_some()),
+        ("ephemeral", one.ephemeral.is_some()),
+        ("fc", one.fc.is_some()),
+        ("flexVolume", one.flex_volume.is_some()),
+        ("flocker", one.flocker.is_some()),
+        ("gcePersistentDisk", one.gce_persistent_disk.is_some()),
+        ("gitRepo", one.git_repo.is_some()),
+        ("glusterfs", one.glusterfs.is_some()),
+        ("image", one.image.is_some()),
+        ("iscsi", one.iscsi.is_some()),
+        ("nfs", one.nfs.is_some()),
+        ("persistentVolumeClaim", one.persistent_volume_claim.is_some()),
+        ("photonPersistentDisk", one.photon_persistent_disk.is_some()),
+        ("portworxVolume", one.portworx_volume.is_some()),
+        ("projected", one.projected.is_some()),
+        ("quobyte", one.quobyte.is_some()),
+        ("rbd", one.rbd.is_some()),
+        ("scaleIO", one.scale_io.is_some()),
+        ("secret", one.secret.is_some()),
+        ("storageos", one.storageos.is_some()),
+        ("vsphereVolume", one.vsphere_volume.is_some()),
+    ] {
+        if used {
+            not_yet(&path.field(field), "volumes other than emptyDir and hostPath", faults);
+        }
+    }
+    let medium = one.empty_dir.as_ref().and_then(|source| source.medium.as_deref());
+    if !matches!(medium, None | Some("Memory")) {
+        not_yet(&path.field("emptyDir").field("medium"), "a medium other than Memory", faults);
+    }
+}

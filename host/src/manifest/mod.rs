@@ -1,0 +1,30 @@
+//! Kubernetes documents to the model and back.
+//!
+//! - owns: reading YAML and JSON, the API server's defaults and validation, refusals with the field's path, `status` and the pod
+//!   table as kubectl shows them
+//! - never does: I/O, clocks, randomness, async; bytes, times and UIDs are handed in
+//! - talks to: `model` and the `k8s-openapi` types
+
+mod convert;
+mod decode;
+mod defaults;
+mod documents;
+mod fault;
+mod load;
+/// Objects as `kubectl get -o json` prints them.
+pub mod object;
+mod path;
+mod quantity;
+mod status;
+/// The pod table as `kubectl get pods` prints it.
+pub mod table;
+mod time;
+mod validate;
+
+#[cfg(test)]
+mod tests;
+
+pub use documents::Document;
+pub use fault::{Fault, FaultKind};
+pub use load::{Loaded, load, same_names};
+pub use status::status;

@@ -1,0 +1,50 @@
+//! The whole object as `kubectl get -o json` prints it.
+
+use k8s_openapi::api::core::v1 as k8s;
+use serde_json::{Map, Value, json};
+
+use super::convert::qos_class;
+use super::status::status as status_json;
+use crate::model::PodStatus;
+
+/// The pod with its status, keys sorted. Without a status it is as a server answers right after the create.
+pub fn pod(object: &k8s::Pod, status: Option<&PodStatus>) -> Value {
+    let empty = k8s::PodSpec::default();
+    let spec = object.spec.as_ref().unwrap_or(&empty);
+    let status = match status {
+        Some(status) => status_json(status, spec),
+        None => json!({ "phase": "Pending", "qosClass": qos_class(spec).as_str() }),
+    };
+    let mut value = serde_json::to_value(object).unwrap_or_default();
+    if let Value::Object(map) = &mut value {
+        map.insert("status".to_owned(), status);
+    }
+    sorted(value)
+}
+
+/// Several objects as one `v1` List.
+pub fn list(items: Vec<Value>) -> Value {
+    json!({
+        "apiVersion": "v1",
+        "items": items,
+        "kind": "List",
+        "metadata": { "resourceVersion": "" },
+    })
+}
+
+/// serde_json sorts keys unless some crate of the build asks it to keep their order; the output must not depend on that.
+fn sorted(value: Value) -> Value {
+    match value {
+        Value::Object(map) => {
+            let mut entries: Vec<(String, Value)> = map.into_iter().collect();
+            entries.sort_by(|a, b| a.0.cmp(&b.0));
+            let sorted: Map<String, Value> = entries
+                .into_iter()
+                .map(|(name, value)| (name, sorted(value)))
+                .collect();
+            Value::Object(sorted)
+        }
+        Value::Array(list) => Value::Array(list.into_iter().map(sorted).collect()),
+        other => other,
+    }
+}

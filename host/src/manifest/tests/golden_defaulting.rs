@@ -1,0 +1,26 @@
+use serde_json::Value;
+
+use super::{golden, golden_names};
+use crate::manifest::documents;
+use crate::manifest::{decode, defaults, object};
+
+#[test]
+fn every_recorded_pod_gets_the_servers_defaults_to_the_field() {
+    let names = golden_names("defaulting", ".yaml");
+    assert!(names.len() >= 9);
+    for name in names {
+        let text = golden(&format!("defaulting/{name}"));
+        let stem = name.trim_end_matches(".yaml");
+        let expected: Value =
+            serde_json::from_str(&golden(&format!("defaulting/{stem}.json"))).unwrap();
+        let read = documents::read(&name.as_str().into(), text.as_bytes());
+        assert!(read.faults.is_empty(), "{name}: {:?}", read.faults);
+        let mut pod = decode::pod(&read.documents[0].value).unwrap();
+        defaults::apply(&mut pod);
+        pod.metadata.generation = Some(1);
+        let ours = object::pod(&pod, None);
+        if ours != expected {
+            panic!("{name}:\n--- ours\n{ours:#}\n--- server\n{expected:#}");
+        }
+    }
+}

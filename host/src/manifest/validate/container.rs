@@ -1,0 +1,164 @@
+//! `spec.containers` and `spec.initContainers` (K6–K11, K48).
+
+use std::collections::BTreeSet;
+
+use k8s_openapi::api::core::v1::{Container, ContainerRestartRule, PodSpec};
+
+use super::volumes::Volumes;
+use super::{env, forms, mounts, ports, probes, resources, security, text};
+use crate::manifest::fault::Faults;
+use crate::manifest::path::Path;
+
+const MAX_RULES: usize = 20;
+const MAX_EXIT_CODES: usize = 255;
+
+/// Validates the mains, then the init containers.
+pub(super) fn check(path: &Path<'_>, spec: &PodSpec, volumes: &Volumes<'_>, faults: &mut Faults) {
+    let grace = spec.termination_grace_period_seconds.unwrap_or_default();
+    let pod_policy = spec.restart_policy.as_deref().unwrap_or_default();
+    let mains = path.field("containers");
+    let mut names = BTreeSet::new();
+    if spec.containers.is_empty() {
+        faults.required(&mains, "");
+    }
+    for (at, container) in spec.containers.iter().enumerate() {
+        let path = mains.index(at);
+        common(&path, container, volumes, pod_policy, faults);
+        if !names.insert(container.name.as_str()) {
+            faults.duplicate(&path.field("name"), &container.name);
+        }
+        probes::check(&path, container, grace, faults);
+        restart(&path, container, faults);
+    }
+    ports::conflicts(&mains, &spec.containers, faults);
+
+    let inits = path.field("initContainers");
+    for (at, container) in spec.init_containers.iter().flatten().enumerate() {
+        let path = inits.index(at);
+        common(&path, container, volumes, pod_policy, faults);
+        if !names.insert(container.name.as_str()) && !container.name.is_empty() {
+            faults.duplicate(&path.field("name"), &container.name);
+        }
+        // One by one: init containers run one after the other, so only a container's own ports can conflict.
+        ports::conflicts(&inits, std::slice::from_ref(container), faults);
+        if container.restart_policy.as_deref() == Some("Always") {
+            probes::check(&path, container, grace, faults);
+        } else {
+            probes::forbid(&path, container, faults);
+        }
+        restart(&path, container, faults);
+    }
+}
+
+fn common(
+    path: &Path<'_>,
+    container: &Container,
+    volumes: &Volumes<'_>,
+    pod_policy: &str,
+    faults: &mut Faults,
+) {
+    let name = path.field("name");
+    if container.name.is_empty() {
+        faults.required(&name, "");
+    } else {
+        forms(&name, Some(&container.name), text::label, faults);
+    }
+    let image = container.image.as_deref().unwrap_or_default();
+    if image.is_empty() {
+        faults.required(&path.field("image"), "");
+    } else if image != image.trim() {
+        let message = "must not have leading or trailing whitespace";
+        faults.invalid(&path.field("image"), image, message);
+    }
+    faults.one_of(
+        &path.field("terminationMessagePolicy"),
+        container
+            .termination_message_policy
+            .as_deref()
+            .unwrap_or_default(),
+        &["FallbackToLogsOnError", "File"],
+    );
+    ports::check(
+        &path.field("ports"),
+        container.ports.as_deref().unwrap_or_default(),
+        faults,
+    );
+    env::variables(
+        &path.field("env"),
+        container.env.as_deref().unwrap_or_default(),
+        faults,
+    );
+    env::from(
+        &path.field("envFrom"),
+        container.env_from.as_deref().unwrap_or_default(),
+        faults,
+    );
+    mounts::check(path, container, volumes, faults);
+    faults.one_of(
+        &path.field("imagePullPolicy"),
+        container.image_pull_policy.as_deref().unwrap_or_default(),
+        &["Always", "IfNotPresent", "Never"],
+    );
+    if let Some(wanted) = &container.resources {
+        resources::check(&path.field("resources"), wanted, faults);
+    }
+    resources::resize(&path.field("resizePolicy"), container, pod_policy, faults);
+    if let Some(context) = &container.security_context {
+        security::container(&path.field("securityContext"), context, faults);
+    }
+}
+
+/// A14: the container's own restart policy and rules.
+fn restart(path: &Path<'_>, container: &Container, faults: &mut Faults) {
+    let policy = path.field("restartPolicy");
+    let rules = container
+        .restart_policy_rules
+        .as_deref()
+        .unwrap_or_default();
+    match container.restart_policy.as_deref() {
+        None if !rules.is_empty() => faults.required(
+            &policy,
+            "must specify restartPolicy when restart rules are used",
+        ),
+        None => {}
+        Some(text) => faults.one_of(&policy, text, &["Always", "Never", "OnFailure"]),
+    }
+    let list = path.field("restartPolicyRules");
+    if rules.len() > MAX_RULES {
+        too_many(&list, rules.len(), MAX_RULES, faults);
+    }
+    for (at, rule) in rules.iter().enumerate() {
+        self::rule(&list.index(at), rule, faults);
+    }
+}
+
+fn too_many(path: &Path<'_>, found: usize, most: usize, faults: &mut Faults) {
+    let message = format!("Too many: {found}: must have at most {most} items");
+    faults.push(path, crate::manifest::fault::FaultKind::TooMany, message);
+}
+
+fn rule(path: &Path<'_>, rule: &ContainerRestartRule, faults: &mut Faults) {
+    faults.one_of(
+        &path.field("action"),
+        &rule.action,
+        &["Restart", "RestartAllContainers"],
+    );
+    let exit_codes = path.field("exitCodes");
+    let Some(codes) = &rule.exit_codes else {
+        return faults.required(&exit_codes, "must be specified");
+    };
+    let operator = exit_codes.field("operator");
+    faults.one_of(&operator, &codes.operator, &["In", "NotIn"]);
+    let values = codes.values.as_deref().unwrap_or_default();
+    let field = exit_codes.field("values");
+    if values.is_empty() {
+        faults.required(&field, "must specify at least one exit code");
+    } else if values.len() > MAX_EXIT_CODES {
+        too_many(&field, values.len(), MAX_EXIT_CODES, faults);
+    }
+    for (at, value) in values.iter().enumerate() {
+        if !(0..=255).contains(value) {
+            faults.invalid(&field.index(at), *value, &text::range(0, 255));
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! The API server's validation of a Pod at create: its wording, its paths, its order (table K). Collects every fault.
+
+mod container;
+mod dns;
+mod env;
+mod metadata;
+mod mounts;
+mod ports;
+mod probes;
+mod resources;
+mod scheduling;
+mod security;
+mod text;
+mod volumes;
+
+use std::fmt::Display;
+
+use k8s_openapi::api::core::v1 as k8s;
+
+use super::defaults::class_priority;
+use super::fault::{FaultKind, Faults, FieldFault};
+use super::path::Path;
+
+/// What refuses a Pod before it is defaulted: fields only the server may fill in.
+pub(super) fn before_create(pod: &k8s::Pod) -> Vec<FieldFault> {
+    let mut faults = Faults::default();
+    let metadata = Path::root("metadata");
+    if pod
+        .metadata
+        .resource_version
+        .as_deref()
+        .is_some_and(|version| !version.is_empty())
+    {
+        let message = "resourceVersion should not be set on objects to be created";
+        faults.push(
+            &metadata.field("resourceVersion"),
+            FaultKind::Forbidden,
+            message.to_owned(),
+        );
+    }
+    if let Some(spec) = &pod.spec {
+        priority(spec, &mut faults);
+    }
+    faults.into_vec()
+}
+
+/// The priority is the class's to give. A class of the user's own is not known here and so not held against the numbers.
+fn priority(spec: &k8s::PodSpec, faults: &mut Faults) {
+    let class = spec.priority_class_name.as_deref().unwrap_or_default();
+    if !class.is_empty() && class_priority(spec) == 0 {
+        return;
+    }
+    let path = Path::root("spec");
+    let mut refuse = |field, what: &str, given: &dyn Display, computed: &dyn Display| {
+        let message = format!(
+            "the {what} ({given}) must not be provided in pod spec; priority admission controller computed \
+             {computed} from the given PriorityClass name"
+        );
+        faults.push(&path.field(field), FaultKind::Forbidden, message);
+    };
+    let computed = class_priority(spec);
+    if let Some(given) = spec.priority.filter(|given| *given != computed) {
+        refuse("priority", "integer value of priority", &given, &computed);
+    }
+    if let Some(given) = spec
+        .preemption_policy
+        .as_deref()
+        .filter(|given| *given != "PreemptLowerPriority")
+    {
+        let what = "string value of PreemptionPolicy";
+        refuse("preemptionPolicy", what, &given, &"PreemptLowerPriority");
+    }
+}
+
+/// Validates a defaulted Pod.
+pub(super) fn pod(pod: &k8s::Pod) -> Vec<FieldFault> {
+    let mut faults = Faults::default();
+    metadata::check(&pod.metadata, &mut faults);
+    if let Some(spec) = &pod.spec {
+        self::spec(spec, &mut faults);
+        after_spec(spec, &mut faults);
+    }
+    faults.into_vec()
+}
+
+fn spec(spec: &k8s::PodSpec, faults: &mut Faults) {
+    let path = Path::root("spec");
+    let volumes = volumes::check(
+        &path.field("volumes"),
+        spec.volumes.as_deref().unwrap_or_default(),
+        faults,
+    );
+    container::check(&path, spec, &volumes, faults);
+    if let Some(wanted) = &spec.resources {
+        resources::check(&path.field("resources"), wanted, faults);
+    }
+    let value = |value: &Option<String>| value.clone().unwrap_or_default();
+    faults.one_of(
+        &path.field("restartPolicy"),
+        &value(&spec.restart_policy),
+        &["Always", "OnFailure", "Never"],
+    );
+    faults.one_of(
+        &path.field("dnsPolicy"),
+        &value(&spec.dns_policy),
+        &["ClusterFirstWithHostNet", "ClusterFirst", "Default", "None"],
+    );
+    metadata::labels(
+        &path.field("nodeSelector"),
+        spec.node_selector.as_ref(),
+        faults,
+    );
+    security::pod(&path, spec, faults);
+    scheduling::affinity(&path.field("affinity"), spec.affinity.as_ref(), faults);
+    dns::config(&path.field("dnsConfig"), spec, faults);
+    scheduling::gates(&path, spec, faults);
+    security::host_users(&path, spec, faults);
+    for (field, name) in [
+        ("serviceAccountName", &spec.service_account_name),
+        ("nodeName", &spec.node_name),
+    ] {
+        forms(&path.field(field), name.as_deref(), text::subdomain, faults);
+    }
+    if let Some(seconds) = spec.active_deadline_seconds {
+        let max = i64::from(i32::MAX);
+        if !(1..=max).contains(&seconds) {
+            let detail = text::range(1, max);
+            faults.invalid(&path.field("activeDeadlineSeconds"), seconds, &detail);
+        }
+    }
+    for (field, name) in [("hostname", &spec.hostname), ("subdomain", &spec.subdomain)] {
+        forms(&path.field(field), name.as_deref(), text::label, faults);
+    }
+    dns::hostname_override(&path, spec, faults);
+    scheduling::tolerations(&path.field("tolerations"), spec, faults);
+    dns::host_aliases(&path.field("hostAliases"), spec, faults);
+    for (field, name) in [
+        ("priorityClassName", &spec.priority_class_name),
+        ("runtimeClassName", &spec.runtime_class_name),
+    ] {
+        forms(&path.field(field), name.as_deref(), text::subdomain, faults);
+    }
+    if let Some(os) = &spec.os {
+        let path = path.field("os");
+        if os.name.is_empty() {
+            faults.required(&path.field("name"), "cannot be empty");
+        } else {
+            faults.one_of(&path, &os.name, &["linux", "windows"]);
+        }
+    }
+}
+
+/// What the server looks at when the specification as such is done.
+fn after_spec(spec: &k8s::PodSpec, faults: &mut Faults) {
+    let path = Path::root("spec");
+    if spec.service_account_name.is_none() {
+        let volumes = path.field("volumes");
+        for (at, volume) in spec.volumes.iter().flatten().enumerate() {
+            let volume_path = volumes.index(at);
+            let projected = volume_path.field("projected");
+            let sources = projected.field("sources");
+            let list = volume.projected.as_ref().and_then(|p| p.sources.as_ref());
+            for (at, source) in list.into_iter().flatten().enumerate() {
+                if source.service_account_token.is_some() {
+                    faults.forbidden(
+                        &sources.index(at).field("serviceAccountToken"),
+                        "must not be specified when serviceAccountName is not set",
+                    );
+                }
+            }
+        }
+    }
+    if spec.ephemeral_containers.is_some() {
+        faults.forbidden(
+            &path.field("ephemeralContainers"),
+            "cannot be set on create",
+        );
+    }
+    if spec.node_name.is_some() && spec.scheduling_gates.is_some() {
+        faults.forbidden(
+            &path.field("nodeName"),
+            "cannot be set until all schedulingGates have been cleared",
+        );
+    }
+}
+
+/// Holds a text against a form and reports each message.
+fn forms(
+    path: &Path<'_>,
+    text: Option<&str>,
+    form: impl Fn(&str) -> Vec<String>,
+    faults: &mut Faults,
+) {
+    if let Some(text) = text {
+        for message in form(text) {
+            faults.invalid(path, text, &message);
+        }
+    }
+}

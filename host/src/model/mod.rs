@@ -1,0 +1,28 @@
+//! What a pod is, in types in which wrong states cannot be written.
+//!
+//! - owns: ids, [`Pod`], [`PodStatus`], quantities, [`Time`]
+//! - never does: I/O, clocks, randomness, async; parsing of Kubernetes documents (that is `manifest`)
+//! - talks to: nobody; every room may use it
+
+mod expand;
+mod ids;
+mod pod;
+mod quantity;
+mod status;
+#[cfg(test)]
+pub(crate) mod testing;
+mod time;
+
+pub use expand::expand;
+pub use ids::{Attempt, ContainerName, Namespace, PodName, PodUid};
+pub use pod::{
+    Container, ContainerRestart, EnvVar, ExitCodeOperator, HostPathType, ImagePullPolicy, Mount,
+    Pod, PodMeta, PodSpec, Resources, RestartAction, RestartPolicy, RestartRule, Role,
+    TerminationMessagePolicy, Volume, VolumeSource,
+};
+pub use quantity::{Bytes, Millicores};
+pub use status::{
+    Condition, ConditionStatus, ConditionType, ContainerState, ContainerStatus, Exit, ExitReason,
+    Phase, PodStatus, QosClass, Terminated,
+};
+pub use time::{Seconds, Time};

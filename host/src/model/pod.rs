@@ -1,0 +1,284 @@
+//! The specification of a pod, as the host works with it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::{Bytes, ContainerName, Millicores, Namespace, PodName, PodUid, QosClass, Seconds, Time};
+
+/// A validated, defaulted pod. Cheap to clone: the specification is shared.
+#[derive(Clone, Debug)]
+pub struct Pod {
+    /// Identity, labels, annotations.
+    pub meta: PodMeta,
+    /// What to run.
+    pub spec: Arc<PodSpec>,
+}
+
+/// The part of `metadata` the host works with.
+#[derive(Clone, Debug)]
+pub struct PodMeta {
+    /// `metadata.uid`.
+    pub uid: PodUid,
+    /// `metadata.name`.
+    pub name: PodName,
+    /// `metadata.namespace`.
+    pub namespace: Namespace,
+    /// `metadata.creationTimestamp`.
+    pub created: Time,
+    /// `metadata.generation`, reported back as `observedGeneration` (rule B18).
+    pub generation: i64,
+    /// `metadata.labels`.
+    pub labels: BTreeMap<String, String>,
+    /// `metadata.annotations`.
+    pub annotations: BTreeMap<String, String>,
+}
+
+/// `spec`, defaulted.
+#[derive(Clone, Debug)]
+pub struct PodSpec {
+    /// `spec.initContainers` in order: [`Role::Init`] and [`Role::Sidecar`].
+    pub init: Vec<Container>,
+    /// `spec.containers` in order; never empty. All [`Role::Main`].
+    pub mains: Vec<Container>,
+    /// `spec.volumes`.
+    pub volumes: Vec<Volume>,
+    /// `spec.restartPolicy`.
+    pub restart_policy: RestartPolicy,
+    /// `spec.terminationGracePeriodSeconds`.
+    pub grace: Seconds,
+    /// `spec.activeDeadlineSeconds`; at least 1 (rule K46).
+    pub active_deadline: Option<Seconds>,
+    /// The hostname every container sees (rule H9).
+    pub hostname: String,
+    /// The fully qualified name, when `spec.subdomain` is set (rule H9).
+    pub fqdn: Option<String>,
+    /// `spec.hostAliases`: IP address and names (rule H10).
+    pub host_aliases: Vec<(String, Vec<String>)>,
+    /// `spec.readinessGates[].conditionType` (rule C6).
+    pub readiness_gates: Vec<String>,
+    /// Fixed when the pod is created (rule B19, J2).
+    pub qos: QosClass,
+}
+
+impl PodSpec {
+    /// Every container: init containers and sidecars in order, then the mains in order.
+    pub fn containers(&self) -> impl Iterator<Item = &Container> {
+        self.init.iter().chain(&self.mains)
+    }
+
+    /// The container of that name.
+    pub fn container(&self, name: &ContainerName) -> Option<&Container> {
+        self.containers().find(|c| &c.name == name)
+    }
+}
+
+/// What a container is to its pod.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// A regular init container: runs to completion before the next one starts.
+    Init,
+    /// An init container with `restartPolicy: Always`.
+    Sidecar,
+    /// An entry of `spec.containers`.
+    Main,
+}
+
+/// One container.
+#[derive(Clone, Debug)]
+pub struct Container {
+    /// `name`.
+    pub name: ContainerName,
+    /// Which list it stands in, and whether it is a sidecar.
+    pub role: Role,
+    /// `image` as the manifest spells it.
+    pub image: String,
+    /// `imagePullPolicy`, defaulted (rule I1).
+    pub pull_policy: ImagePullPolicy,
+    /// `command`: replaces the image's entrypoint (rule H1).
+    pub command: Option<Vec<String>>,
+    /// `args`: replaces the image's cmd (rule H1).
+    pub args: Option<Vec<String>>,
+    /// `workingDir`.
+    pub working_dir: Option<String>,
+    /// `env`, in order; values not yet expanded (rule H3).
+    pub env: Vec<EnvVar>,
+    /// `volumeMounts`.
+    pub mounts: Vec<Mount>,
+    /// Container-level `restartPolicy` of a main or regular init, with its rules (rule A14). A sidecar's `Always` is its role, not this.
+    pub restart: Option<ContainerRestart>,
+    /// `terminationMessagePath`.
+    pub termination_message_path: String,
+    /// `terminationMessagePolicy`.
+    pub termination_message_policy: TerminationMessagePolicy,
+    /// `resources`.
+    pub resources: Resources,
+    /// `stdin`: standard input stays open for an attach; otherwise it is closed from the start.
+    pub stdin: bool,
+    /// `tty`.
+    pub tty: bool,
+    /// `securityContext.readOnlyRootFilesystem`.
+    pub read_only_root: bool,
+    /// A startup probe is defined: the container counts as started only once it succeeded (rules A8, B14).
+    pub has_startup_probe: bool,
+    /// A readiness probe is defined (rule D12).
+    pub has_readiness_probe: bool,
+    /// A postStart hook is defined: the start is reported only when it returned (rule E1).
+    pub has_post_start: bool,
+    /// A preStop hook is defined: it runs before TERM and consumes the grace period (rule E2).
+    pub has_pre_stop: bool,
+}
+
+/// An environment variable with a literal value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EnvVar {
+    /// `name`.
+    pub name: String,
+    /// `value`, before `$(NAME)` expansion (rule H2).
+    pub value: String,
+}
+
+/// `restartPolicy` of the pod or of a container.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RestartPolicy {
+    /// Restart whatever the exit code.
+    Always,
+    /// Restart unless the exit code is 0.
+    OnFailure,
+    /// Never restart.
+    Never,
+}
+
+/// A container's own restart policy and its rules (rule A14).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContainerRestart {
+    /// `restartPolicy` of the container.
+    pub policy: RestartPolicy,
+    /// `restartPolicyRules`; the first that matches decides.
+    pub rules: Vec<RestartRule>,
+}
+
+/// One entry of `restartPolicyRules`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RestartRule {
+    /// What to do when the rule matches.
+    pub action: RestartAction,
+    /// `In` or `NotIn`.
+    pub operator: ExitCodeOperator,
+    /// `exitCodes.values`.
+    pub values: Vec<i32>,
+}
+
+/// `action` of a restart rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RestartAction {
+    /// Restart this container.
+    Restart,
+    /// Restart every container of the pod, from the first init container (rule A16).
+    RestartAllContainers,
+}
+
+/// `exitCodes.operator`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExitCodeOperator {
+    /// The exit code is one of the values.
+    In,
+    /// The exit code is none of the values.
+    NotIn,
+}
+
+/// `imagePullPolicy`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ImagePullPolicy {
+    /// Ask the image's source at each start.
+    Always,
+    /// Ask the image's source only when it is not present.
+    IfNotPresent,
+    /// Never ask; absent is `ErrImageNeverPull` (rule I2).
+    Never,
+}
+
+/// `terminationMessagePolicy` (rule B15).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TerminationMessagePolicy {
+    /// Only the file.
+    File,
+    /// The log's tail when the file is empty and the exit code is not 0.
+    FallbackToLogsOnError,
+}
+
+/// Requests and limits; absent means unset.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Resources {
+    /// `requests.cpu`.
+    pub cpu_request: Option<Millicores>,
+    /// `limits.cpu`.
+    pub cpu_limit: Option<Millicores>,
+    /// `requests.memory`.
+    pub memory_request: Option<Bytes>,
+    /// `limits.memory`.
+    pub memory_limit: Option<Bytes>,
+}
+
+/// A volume of the pod.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Volume {
+    /// `name`.
+    pub name: String,
+    /// Where its content comes from.
+    pub source: VolumeSource,
+}
+
+/// Where a volume's content comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum VolumeSource {
+    /// A directory that lives as long as the pod (rule G2).
+    EmptyDir {
+        /// `medium: Memory`.
+        memory: bool,
+        /// `sizeLimit`.
+        size_limit: Option<Bytes>,
+    },
+    /// A path of the machine (rule G3).
+    HostPath {
+        /// `path`; relative to the manifest's folder when it does not start with `/`.
+        path: String,
+        /// `type`.
+        kind: HostPathType,
+    },
+}
+
+/// `hostPath.type` (rule G3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HostPathType {
+    /// No check.
+    Unset,
+    /// Made if absent, mode 0755.
+    DirectoryOrCreate,
+    /// Must be a directory.
+    Directory,
+    /// Made if absent, mode 0644; its folder must exist.
+    FileOrCreate,
+    /// Must be a file.
+    File,
+    /// Must be a unix socket.
+    Socket,
+    /// Must be a character device.
+    CharDevice,
+    /// Must be a block device.
+    BlockDevice,
+}
+
+/// One `volumeMounts` entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mount {
+    /// The volume's name; always one of the pod's volumes.
+    pub volume: String,
+    /// `mountPath`, absolute (rule G13).
+    pub path: String,
+    /// `readOnly`.
+    pub read_only: bool,
+    /// `subPath`: relative, without `..` (rule G11).
+    pub sub_path: Option<String>,
+    /// `subPathExpr`: resolved from the container's environment at every start (rule G12).
+    pub sub_path_expr: Option<String>,
+}

@@ -1,0 +1,11 @@
+//! The machine as a node: every pod in the store gets a worker, and what workers say goes into the store.
+//!
+//! - owns: the workers by UID, the run's folder and its clean-up
+//! - never does: decide anything about a pod; change what a worker said
+//! - talks to: `store`, `worker`, `engine` (its configuration)
+
+mod run_dir;
+mod supervisor;
+
+pub use run_dir::RunDir;
+pub use supervisor::{Node, PodNotice};

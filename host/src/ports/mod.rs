@@ -1,0 +1,20 @@
+//! The contracts between the shells and the adapters, with their plain request and response types.
+//!
+//! - owns: the traits [`ImageStore`], [`Volumes`], [`ContainerRuntime`], [`Container`], [`LogSink`], [`Logs`], [`Clock`]
+//! - never does: anything; there is no logic here beyond small conversions
+//! - talks to: `model` only
+
+mod clock;
+mod host;
+mod images;
+mod logs;
+mod runtime;
+mod volumes;
+
+pub use clock::Clock;
+pub use futures::future::BoxFuture;
+pub use host::LogicalHost;
+pub use images::{Image, ImageStore, PullError, PullRequest, Pulled};
+pub use logs::{LogLine, LogSink, LogSource, LogStream, Logs};
+pub use runtime::{Container, ContainerRuntime, Signal, StartError, StartRequest};
+pub use volumes::{MountError, PodVolumes, ReadyMount, Volumes};

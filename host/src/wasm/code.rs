@@ -1,0 +1,170 @@
+//! Compiled code, on disk by content digest: a second start of the same component compiles nothing.
+
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{OnceCell, watch};
+use wasmtime::component::Component;
+
+use super::adapt::{self, AdaptError};
+use super::engine::WasmEngine;
+use super::program::Program;
+
+/// Loads programs, compiling each at most once. wasmtime's own cache is not used: it keys by content too, but reads and inflates the code
+/// into fresh memory at every start, where this maps it.
+pub struct CodeCache {
+    engine: Arc<WasmEngine>,
+    dir: PathBuf,
+    loaded: Mutex<HashMap<String, Arc<OnceCell<Arc<Program>>>>>,
+    compiling: watch::Sender<Vec<String>>,
+}
+
+/// Why a program could not be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum CodeError {
+    /// The file could not be read.
+    #[error("{path}: {source}")]
+    Read {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It is no program.
+    #[error(transparent)]
+    Adapt(#[from] AdaptError),
+    /// It does not compile.
+    #[error("not a valid component: {0}")]
+    Compile(String),
+    /// It does not fit this host: an import that is missing, no command exported.
+    #[error("{0}")]
+    Link(String),
+}
+
+impl CodeCache {
+    /// A cache in `dir`, made as needed. Code that cannot be kept there is compiled all the same.
+    pub fn new(engine: Arc<WasmEngine>, dir: &Path) -> Self {
+        let mut hasher = DefaultHasher::new();
+        engine
+            .wasmtime()
+            .precompile_compatibility_hash()
+            .hash(&mut hasher);
+        Self {
+            dir: dir.join(format!("{:016x}", hasher.finish())),
+            engine,
+            loaded: Mutex::default(),
+            compiling: watch::Sender::default(),
+        }
+    }
+
+    /// What is being compiled right now, by name.
+    pub fn compiling(&self) -> watch::Receiver<Vec<String>> {
+        self.compiling.subscribe()
+    }
+
+    pub(super) fn engine(&self) -> &Arc<WasmEngine> {
+        &self.engine
+    }
+
+    /// The program with that digest (SHA-256 of its bytes, in hexadecimal), if it has been loaded already.
+    pub(super) fn loaded(&self, digest: &str) -> Option<Arc<Program>> {
+        self.cell(digest).get().cloned()
+    }
+
+    /// The program whose bytes have that digest. `name` is what a user knows it by; `read` is called only if it must be compiled.
+    pub(super) async fn load(
+        self: &Arc<Self>,
+        digest: &str,
+        name: &str,
+        read: impl FnOnce() -> Result<Vec<u8>, CodeError> + Send + 'static,
+    ) -> Result<Arc<Program>, CodeError> {
+        let cell = self.cell(digest);
+        cell.get_or_try_init(|| async {
+            let kept = self.dir.join(format!("{digest}.cwasm"));
+            if let Some(program) = self.load_kept(&kept)? {
+                return Ok(program);
+            }
+            let this = Arc::clone(self);
+            let name = name.to_owned();
+            // Compiling takes seconds of every core: not on a thread that other containers need.
+            tokio::task::spawn_blocking(move || this.compile(&read()?, &kept, &name))
+                .await
+                .map_err(|error| CodeError::Compile(error.to_string()))?
+        })
+        .await
+        .cloned()
+    }
+
+    fn cell(&self, digest: &str) -> Arc<OnceCell<Arc<Program>>> {
+        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(loaded.entry(digest.to_owned()).or_default())
+    }
+
+    fn load_kept(&self, kept: &Path) -> Result<Option<Arc<Program>>, CodeError> {
+        if !kept.exists() {
+            return Ok(None);
+        }
+        // SAFETY: the file is one this program wrote whole, under a name made of the engine's settings and the digest of its source, in a
+        // folder that only the user may write to; whoever can change it can change the peapod binary's own data as well.
+        let component = unsafe { Component::deserialize_file(self.engine.wasmtime(), kept) };
+        match component {
+            Ok(component) => Program::new(&self.engine, &component).map(|p| Some(Arc::new(p))),
+            Err(error) => {
+                tracing::warn!(file = %kept.display(), %error, "compiled code is unusable, compiling again");
+                Ok(None)
+            }
+        }
+    }
+
+    fn compile(&self, bytes: &[u8], kept: &Path, name: &str) -> Result<Arc<Program>, CodeError> {
+        let _shown = Shown::new(&self.compiling, name);
+        let component = adapt::to_component(bytes)?;
+        let component = Component::from_binary(self.engine.wasmtime(), &component)
+            .map_err(|error| CodeError::Compile(format!("{error:#}")))?;
+        let program = Program::new(&self.engine, &component)?;
+        if let Err(error) = keep(&component, kept) {
+            tracing::debug!(file = %kept.display(), %error, "compiled code is not kept");
+        }
+        Ok(Arc::new(program))
+    }
+}
+
+/// Writes whole or not at all: another peapod may be reading, and this one may be killed.
+fn keep(component: &Component, kept: &Path) -> anyhow::Result<()> {
+    let dir = kept.parent().unwrap_or(kept);
+    std::fs::create_dir_all(dir)?;
+    let mut file = tempfile::NamedTempFile::new_in(dir)?;
+    file.write_all(&component.serialize()?)?;
+    file.as_file().sync_all()?;
+    file.persist(kept)?;
+    Ok(())
+}
+
+/// The name stands in the list of what is being compiled for as long as this lives.
+struct Shown<'a> {
+    list: &'a watch::Sender<Vec<String>>,
+    name: String,
+}
+
+impl<'a> Shown<'a> {
+    fn new(list: &'a watch::Sender<Vec<String>>, name: &str) -> Self {
+        list.send_modify(|list| list.push(name.to_owned()));
+        Self {
+            list,
+            name: name.to_owned(),
+        }
+    }
+}
+
+impl Drop for Shown<'_> {
+    fn drop(&mut self) {
+        self.list.send_modify(|list| {
+            if let Some(at) = list.iter().position(|name| *name == self.name) {
+                list.remove(at);
+            }
+        });
+    }
+}

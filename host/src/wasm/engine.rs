@@ -1,0 +1,157 @@
+//! The one wasmtime engine of a host, its linkers, and the tick that lets guests be interrupted.
+
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError, Weak};
+use std::time::Duration;
+
+use wasmtime::component::Linker;
+use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
+
+use super::guest::{self, Guest};
+
+/// How long a guest computes before it lets others run: the epoch tick.
+const TICK: Duration = Duration::from_millis(10);
+/// Stack for wasm frames. A shell recurses, so twice wasmtime's default.
+const WASM_STACK_BYTES: usize = 1 << 20;
+/// The fiber's whole stack: wasm frames and the host calls on top of them.
+const FIBER_STACK_BYTES: usize = 2 << 20;
+/// Slots of the pool; one process of a guest takes one instance slot and up to three memories and tables.
+const POOL_INSTANCES: u32 = 4096;
+/// Core instances of one component: its own modules and adapters.
+const CORE_INSTANCES_PER_COMPONENT: u32 = 16;
+
+/// A wasmtime engine set up for containers.
+pub struct WasmEngine {
+    engine: Engine,
+    p2: OnceLock<Linker<Guest>>,
+    p2_and_p3: OnceLock<Linker<Guest>>,
+    ticker: Arc<Ticker>,
+}
+
+/// How instances get their memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Allocation {
+    /// Mapped as needed: quickest to set up, right for a handful of containers.
+    OnDemand,
+    /// From slots mapped once: right for many short-lived instances.
+    Pooling,
+}
+
+impl WasmEngine {
+    /// An engine; pooling falls back to allocation on demand where the address space is too small for the pool.
+    pub fn new(allocation: Allocation) -> wasmtime::Result<Arc<Self>> {
+        let engine = match allocation {
+            Allocation::Pooling => Engine::new(&config(true)).or_else(|error| {
+                tracing::debug!(%error, "no pooling allocator here, allocating on demand");
+                Engine::new(&config(false))
+            })?,
+            Allocation::OnDemand => Engine::new(&config(false))?,
+        };
+        let ticker = Ticker::start(engine.weak());
+        Ok(Arc::new(Self {
+            engine,
+            p2: OnceLock::new(),
+            p2_and_p3: OnceLock::new(),
+            ticker,
+        }))
+    }
+
+    pub(super) fn wasmtime(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// What a component may import. Registering WASI 0.3 takes as long as a small container runs, so only those who need it pay.
+    pub(super) fn linker(&self, with_p3: bool) -> wasmtime::Result<&Linker<Guest>> {
+        let cell = if with_p3 { &self.p2_and_p3 } else { &self.p2 };
+        if let Some(linker) = cell.get() {
+            return Ok(linker);
+        }
+        let linker = guest::linker(&self.engine, with_p3)?;
+        Ok(cell.get_or_init(|| linker))
+    }
+
+    /// Keeps the epoch ticking as long as the returned guard lives.
+    pub(super) fn ticking(&self) -> Ticking {
+        self.ticker.change(1);
+        Ticking(Arc::clone(&self.ticker))
+    }
+}
+
+fn config(pooling: bool) -> Config {
+    let mut config = Config::new();
+    config
+        .epoch_interruption(true)
+        .max_wasm_stack(WASM_STACK_BYTES)
+        .async_stack_size(FIBER_STACK_BYTES);
+    if pooling {
+        let mut pool = PoolingAllocationConfig::new();
+        pool.total_component_instances(POOL_INSTANCES)
+            .total_core_instances(POOL_INSTANCES * 4)
+            .total_memories(POOL_INSTANCES)
+            .total_tables(POOL_INSTANCES * 4)
+            .total_stacks(POOL_INSTANCES)
+            .max_core_instances_per_component(CORE_INSTANCES_PER_COMPONENT)
+            .max_memories_per_component(4)
+            .max_tables_per_component(16)
+            .table_elements(200_000)
+            .max_component_instance_size(4 << 20)
+            .max_core_instance_size(4 << 20);
+        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    }
+    config
+}
+
+/// A thread that advances the epoch while any instance runs, and sleeps otherwise: an idle host uses no CPU.
+struct Ticker {
+    running: Mutex<usize>,
+    woken: Condvar,
+}
+
+impl Ticker {
+    fn start(engine: wasmtime::EngineWeak) -> Arc<Self> {
+        let ticker = Arc::new(Self {
+            running: Mutex::new(0),
+            woken: Condvar::new(),
+        });
+        let seen = Arc::downgrade(&ticker);
+        let spawned = std::thread::Builder::new()
+            .name("peapod-epoch".into())
+            .spawn(move || tick(&seen, &engine));
+        if let Err(error) = spawned {
+            // Guests still run and still end by themselves; only a spinning one could not be stopped.
+            tracing::error!(%error, "no thread for the epoch tick");
+        }
+        ticker
+    }
+
+    fn change(&self, by: isize) {
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        *running = running.saturating_add_signed(by);
+        if *running > 0 {
+            self.woken.notify_one();
+        }
+    }
+}
+
+fn tick(ticker: &Weak<Ticker>, engine: &wasmtime::EngineWeak) {
+    while let (Some(ticker), Some(engine)) = (ticker.upgrade(), engine.upgrade()) {
+        let running = ticker.running.lock().unwrap_or_else(PoisonError::into_inner);
+        if *running == 0 {
+            // Wakes now and then all the same, to notice that the engine is gone.
+            let wait = ticker.woken.wait_timeout(running, Duration::from_secs(1));
+            drop(wait);
+            continue;
+        }
+        drop(running);
+        std::thread::sleep(TICK);
+        engine.increment_epoch();
+    }
+}
+
+/// While this lives, the epoch ticks.
+pub(super) struct Ticking(Arc<Ticker>);
+
+impl Drop for Ticking {
+    fn drop(&mut self) {
+        self.0.change(-1);
+    }
+}

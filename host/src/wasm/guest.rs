@@ -1,0 +1,95 @@
+//! The state of one instance and the linker that gives it WASI and `peapod:pod`.
+
+use std::sync::Arc;
+
+use wasmtime::component::{HasSelf, Linker, ResourceTable};
+use wasmtime::{Engine, Store};
+use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView, p2, p3};
+
+use super::bindings::peapod::pod;
+use super::limits::Share;
+use super::mounts::{Preopens, PreopensView};
+use super::process::{Launch, Process};
+use super::stdio::{Standard, Stdio};
+
+/// What the host keeps for one instance.
+pub(super) struct Guest {
+    wasi: WasiCtx,
+    pub(super) table: ResourceTable,
+    pub(super) memory: Share,
+    /// The process this instance is.
+    pub(super) process: Arc<Process>,
+    pub(super) stdio: Stdio,
+    /// Open `peapod:pod/process` streams, counted against the limit.
+    pub(super) streams: usize,
+    /// Set by `exec`: what the process becomes once this instance has been stopped.
+    pub(super) becomes: Option<Launch>,
+}
+
+impl Guest {
+    /// A store for one instance of a process. Nothing of the machine is in it but what is given here.
+    pub(super) fn store(engine: &Engine, process: &Arc<Process>, launch: &Launch) -> Store<Self> {
+        let mut wasi = WasiCtxBuilder::new();
+        wasi.args(&launch.args)
+            .envs(&launch.env)
+            .initial_cwd(&launch.working_dir)
+            .stdin(Standard(launch.stdio.stdin.clone()))
+            .stdout(Standard(launch.stdio.stdout.clone()))
+            .stderr(Standard(launch.stdio.stderr.clone()))
+            .allow_tcp(false)
+            .allow_udp(false)
+            .allow_ip_name_lookup(false);
+        let mut store = Store::new(
+            engine,
+            Self {
+                wasi: wasi.build(),
+                table: ResourceTable::new(),
+                memory: Share::new(Arc::clone(&process.container.memory)),
+                process: Arc::clone(process),
+                stdio: launch.stdio.clone(),
+                streams: 0,
+                becomes: None,
+            },
+        );
+        store.limiter(|guest| &mut guest.memory);
+        // At every tick the guest lets the host's other tasks run: one that spins can starve nobody and can be dropped.
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_async_yield_and_update(1);
+        store
+    }
+}
+
+impl WasiView for Guest {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView {
+            ctx: &mut self.wasi,
+            table: &mut self.table,
+        }
+    }
+}
+
+/// Everything a guest may import.
+pub(super) fn linker(engine: &Engine, with_p3: bool) -> wasmtime::Result<Linker<Guest>> {
+    let mut linker = Linker::new(engine);
+    // Ours replaces the preopens that wasmtime-wasi registers.
+    linker.allow_shadowing(true);
+    p2::add_to_linker_async(&mut linker)?;
+    p2::bindings::filesystem::preopens::add_to_linker::<Guest, Preopens>(&mut linker, preopens)?;
+    if with_p3 {
+        p3::add_to_linker(&mut linker)?;
+        p3::bindings::filesystem::preopens::add_to_linker::<Guest, Preopens>(
+            &mut linker,
+            preopens,
+        )?;
+    }
+    pod::process::add_to_linker::<Guest, HasSelf<Guest>>(&mut linker, |guest| guest)?;
+    pod::signals::add_to_linker::<Guest, HasSelf<Guest>>(&mut linker, |guest| guest)?;
+    Ok(linker)
+}
+
+fn preopens(guest: &mut Guest) -> PreopensView<'_> {
+    PreopensView {
+        mounts: Arc::clone(&guest.process.container.mounts),
+        table: &mut guest.table,
+    }
+}

@@ -1,0 +1,221 @@
+//! Which program a file in a container's root is.
+
+use std::io::{self, ErrorKind, Read};
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use cap_std::fs::OpenOptions;
+use sha2::{Digest, Sha256};
+
+use super::adapt::looks_like_wasm;
+use super::bindings::peapod::pod::process::{Command, ErrorCode, Program as Which};
+use super::mounts::normalise;
+use super::process::{ContainerShared, Launch};
+use super::process_host::code;
+use super::program::Program;
+use super::stdio::Stdio;
+use super::stream::Stream;
+
+/// Arguments and environment of one process together.
+const ARGUMENTS_BYTES_MAX: usize = 2 << 20;
+/// Interpreters that name an interpreter.
+const INTERPRETERS_MAX: usize = 4;
+/// A component in a container's root.
+const PROGRAM_BYTES_MAX: u64 = 256 << 20;
+/// The first line of a script.
+const SHEBANG_BYTES_MAX: usize = 256;
+
+/// The digest of a program in a container's root: a shell loop must not hash the same file a thousand times.
+pub(super) struct KnownProgram {
+    changed: SystemTime,
+    len: u64,
+    digest: String,
+}
+
+impl ContainerShared {
+    /// What a guest asks to be run.
+    pub(super) async fn launch(self: Arc<Self>, command: Command, stdio: Stdio) -> Result<Launch, ErrorCode> {
+        if command.arguments.is_empty() {
+            return Err(ErrorCode::Invalid);
+        }
+        let bytes: usize = command.arguments.iter().map(String::len).sum::<usize>()
+            + command
+                .environment
+                .iter()
+                .map(|(name, value)| name.len() + value.len())
+                .sum::<usize>();
+        if bytes > ARGUMENTS_BYTES_MAX {
+            return Err(ErrorCode::TooBig);
+        }
+        let mut args = command.arguments;
+        let program = match command.program {
+            Which::This => Arc::clone(&self.image),
+            Which::File(path) => self.find(path, &mut args, &stdio.stderr).await?,
+        };
+        Ok(Launch {
+            program,
+            args,
+            env: command.environment,
+            working_dir: normalise(&command.directory),
+            stdio,
+        })
+    }
+
+    /// The program in a file; for a script, its interpreter, with the arguments changed as execve(2) does.
+    pub(super) async fn find(
+        self: &Arc<Self>,
+        mut path: String,
+        args: &mut Vec<String>,
+        stderr: &Stream,
+    ) -> Result<Arc<Program>, ErrorCode> {
+        for depth in 0..INTERPRETERS_MAX {
+            let mut read = OpenOptions::new();
+            read.read(true);
+            let mut file = match self.mounts.open(&path, &read, false) {
+                Ok(file) => file,
+                // `#!/bin/sh` where the image itself is the shell.
+                Err(error) if depth > 0 && error.kind() == ErrorKind::NotFound => {
+                    return Ok(Arc::clone(&self.image));
+                }
+                Err(error) if error.kind() == ErrorKind::IsADirectory => {
+                    return Err(ErrorCode::Access);
+                }
+                Err(error) => return Err(code(&error)),
+            };
+            let mut start = [0; SHEBANG_BYTES_MAX];
+            let len = read_start(&mut file, &mut start).map_err(|error| code(&error))?;
+            let start = &start[..len];
+            if let Some(line) = start.strip_prefix(b"#!") {
+                let (interpreter, argument) = shebang(line).ok_or(ErrorCode::NotExecutable)?;
+                let script = std::mem::replace(&mut path, interpreter.clone());
+                let rest = args.split_off(1.min(args.len()));
+                *args = std::iter::once(interpreter)
+                    .chain(argument)
+                    .chain([script])
+                    .chain(rest)
+                    .collect();
+                continue;
+            }
+            if !looks_like_wasm(start) {
+                return Err(ErrorCode::NotExecutable);
+            }
+            return self.load(&path, file, start, stderr).await;
+        }
+        Err(ErrorCode::NotExecutable)
+    }
+
+    async fn load(
+        self: &Arc<Self>,
+        path: &str,
+        mut file: std::fs::File,
+        start: &[u8],
+        stderr: &Stream,
+    ) -> Result<Arc<Program>, ErrorCode> {
+        let metadata = file.metadata().map_err(|error| code(&error))?;
+        if metadata.len() > PROGRAM_BYTES_MAX {
+            return Err(ErrorCode::TooBig);
+        }
+        let changed = metadata.modified().map_err(|error| code(&error))?;
+        let key = PathBuf::from(normalise(path));
+        let known = self
+            .digests()
+            .get(&key)
+            .filter(|known| known.changed == changed && known.len == metadata.len())
+            .and_then(|known| self.code.loaded(&known.digest));
+        if let Some(program) = known {
+            return Ok(program);
+        }
+        let mut bytes = start.to_vec();
+        file.read_to_end(&mut bytes).map_err(|error| code(&error))?;
+        let digest = hex::encode(Sha256::digest(&bytes));
+        let known = KnownProgram {
+            changed,
+            len: metadata.len(),
+            digest: digest.clone(),
+        };
+        self.digests().insert(key, known);
+        match self.code.load(&digest, path, move || Ok(bytes)).await {
+            Ok(program) => Ok(program),
+            Err(error) => {
+                let text = format!("{path}: {error}\n");
+                let _ignored = stderr.write(text.as_bytes()).await;
+                Err(ErrorCode::NotExecutable)
+            }
+        }
+    }
+
+    /// What the container's first process runs: a file of its root when the first argument is the path of one, else the image's component.
+    pub(super) async fn first(
+        self: &Arc<Self>,
+        mut args: Vec<String>,
+        env: Vec<(String, String)>,
+        working_dir: &str,
+        stdio: Stdio,
+    ) -> Result<Launch, String> {
+        let path = args.first().cloned().unwrap_or_default();
+        let program = if path.contains('/') {
+            let path = normalise(&format!("{working_dir}/{path}"));
+            match self.find(path.clone(), &mut args, &stdio.stderr).await {
+                Ok(program) => program,
+                Err(ErrorCode::NoEntry) => Arc::clone(&self.image),
+                Err(error) => return Err(format!("exec {path}: {}", error.name())),
+            }
+        } else {
+            Arc::clone(&self.image)
+        };
+        Ok(Launch {
+            program,
+            args,
+            env,
+            working_dir: normalise(working_dir),
+            stdio,
+        })
+    }
+
+    fn digests(&self) -> MutexGuard<'_, HashMap<PathBuf, KnownProgram>> {
+        self.digests.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn read_start(file: &mut std::fs::File, start: &mut [u8]) -> io::Result<usize> {
+    let mut len = 0;
+    while len < start.len() {
+        match file.read(&mut start[len..])? {
+            0 => break,
+            more => len += more,
+        }
+    }
+    Ok(len)
+}
+
+/// Interpreter and at most one argument, as Linux splits the line.
+fn shebang(line: &[u8]) -> Option<(String, Option<String>)> {
+    let end = line.iter().position(|byte| *byte == b'\n')?;
+    let line = std::str::from_utf8(&line[..end]).ok()?.trim();
+    let (interpreter, argument) = match line.split_once([' ', '\t']) {
+        Some((interpreter, argument)) => (interpreter, Some(argument.trim().to_owned())),
+        None => (line, None),
+    };
+    interpreter
+        .starts_with('/')
+        .then(|| (interpreter.to_owned(), argument))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shebang;
+
+    #[test]
+    fn a_script_names_its_interpreter_and_one_argument() {
+        let sh = || "/bin/sh".to_owned();
+        assert_eq!(shebang(b"/bin/sh\n"), Some((sh(), None)));
+        assert_eq!(
+            shebang(b" /bin/sh -e -u \nx"),
+            Some((sh(), Some("-e -u".into())))
+        );
+        assert_eq!(shebang(b"sh\n"), None);
+        assert_eq!(shebang(b"/bin/sh"), None);
+    }
+}

@@ -1,0 +1,49 @@
+//! Runs containers as WASI components in wasmtime.
+//!
+//! - owns: the wasmtime engine, compiled code on disk, WASI contexts, guests' processes, pipes, signals and memory limits
+//! - never does: decide when something runs, restarts or ends (that is `engine`); open a path the container was not given
+//! - talks to: `ports` (implements [`ContainerRuntime`](crate::ports::ContainerRuntime)) and `model`
+
+mod adapt;
+mod code;
+mod engine;
+mod guest;
+mod limits;
+mod lookup;
+mod mounts;
+mod pipe;
+mod process;
+mod process_host;
+mod program;
+mod root;
+mod runtime;
+mod signals;
+mod stdio;
+mod stream;
+
+pub use adapt::looks_like_wasm;
+pub use code::{CodeCache, CodeError};
+pub use engine::{Allocation, WasmEngine};
+pub use runtime::WasmRuntime;
+
+/// Bindings of the project's own WIT package, `guests/wit`.
+#[expect(missing_docs, unreachable_pub, reason = "generated from WIT")]
+mod bindings {
+    wasmtime::component::bindgen!({
+        path: "../guests/wit",
+        world: "peapod:pod/guest",
+        imports: {
+            "peapod:pod/process.[method]stream.read": async | trappable,
+            "peapod:pod/process.[method]stream.write": async | trappable,
+            "peapod:pod/process.spawn": async | trappable,
+            "peapod:pod/process.exec": async | trappable,
+            "peapod:pod/process.wait": async | trappable,
+            "peapod:pod/signals.wait": async | trappable,
+            default: trappable,
+        },
+        with: {
+            "wasi:io/poll": wasmtime_wasi::p2::bindings::io::poll,
+            "peapod:pod/process.stream": super::stream::Handle,
+        },
+    });
+}

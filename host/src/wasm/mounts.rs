@@ -1,0 +1,204 @@
+//! What a container sees of the file system: its root and its mounts, each an opened directory that nothing leads out of.
+
+use std::io;
+use std::sync::Arc;
+
+use cap_std::fs::{Dir, OpenOptions};
+use wasmtime::component::{HasData, Resource, ResourceTable};
+use wasmtime_wasi::filesystem::{self as wasi, Descriptor, OpenMode};
+use wasmtime_wasi::{FsPerms, p2, p3};
+
+/// The root first, then the mounts.
+pub(super) struct MountTable {
+    mounts: Vec<Mount>,
+}
+
+struct Mount {
+    /// Absolute, without `.`, `..` and trailing `/`; the root is empty.
+    path: String,
+    dir: Dir,
+    /// The same directory, as wasmtime-wasi hands it to guests.
+    guest: wasi::Dir,
+    read_only: bool,
+}
+
+impl MountTable {
+    pub(super) fn new(root: &Dir, read_only: bool) -> io::Result<Self> {
+        let mut table = Self { mounts: Vec::new() };
+        table.add("/", root, read_only)?;
+        Ok(table)
+    }
+
+    /// Mounts a directory; a later mount at or under an earlier one's path covers it.
+    pub(super) fn add(&mut self, path: &str, dir: &Dir, read_only: bool) -> io::Result<()> {
+        let (perms, mode) = if read_only {
+            (FsPerms::ReadOnly, OpenMode::READ)
+        } else {
+            (FsPerms::ReadWrite, OpenMode::READ | OpenMode::WRITE)
+        };
+        let guest = wasi::Dir::new(dir.try_clone()?.into_std_file(), perms, mode, false);
+        self.mounts.push(Mount {
+            path: normalise(path).trim_end_matches('/').to_owned(),
+            dir: dir.try_clone()?,
+            guest,
+            read_only,
+        });
+        Ok(())
+    }
+
+    /// The directory that holds the path, the rest of the path (`.` for the directory itself), and whether writes are refused.
+    pub(super) fn resolve(&self, path: &str) -> (&Dir, String, bool) {
+        let path = normalise(path);
+        let covering = |mount: &&Mount| {
+            path.strip_prefix(&mount.path)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        // The root covers everything, so the fallback is never taken.
+        let mount = self
+            .mounts
+            .iter()
+            .filter(covering)
+            .max_by_key(|mount| mount.path.len())
+            .unwrap_or(&self.mounts[0]);
+        let rest = path[mount.path.len().min(path.len())..].trim_start_matches('/');
+        let rest = if rest.is_empty() { "." } else { rest };
+        (&mount.dir, rest.to_owned(), mount.read_only)
+    }
+
+    /// Opens a file by absolute path, as open(2) with these options.
+    pub(super) fn open(&self, path: &str, options: &OpenOptions, writes: bool) -> io::Result<std::fs::File> {
+        let (dir, rest, read_only) = self.resolve(path);
+        if writes && read_only {
+            return Err(io::ErrorKind::ReadOnlyFilesystem.into());
+        }
+        let mut options = options.clone();
+        no_waiting(&mut options);
+        let file = dir.open_with(rest, &options)?.into_std();
+        if file.metadata()?.is_dir() {
+            return Err(io::ErrorKind::IsADirectory.into());
+        }
+        Ok(file)
+    }
+}
+
+/// Opening a FIFO waits for its other end: a guest could hold a thread of the host for ever with one on a hostPath.
+#[cfg(unix)]
+fn no_waiting(options: &mut OpenOptions) {
+    use cap_std::fs::OpenOptionsExt;
+    options.custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
+}
+
+#[cfg(not(unix))]
+fn no_waiting(_: &mut OpenOptions) {}
+
+/// An absolute path without `.`, `..` and doubled `/`; `..` at the root stays there. Always begins with `/`.
+pub(super) fn normalise(path: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop();
+            }
+            _ => parts.push(part),
+        }
+    }
+    format!("/{}", parts.join("/"))
+}
+
+/// `wasi:filesystem/preopens` from a mount table. wasmtime-wasi's own opens paths of the machine by name, which would follow a symlink
+/// that somebody put there since the mount was resolved; this hands out the directories that are open already.
+pub(super) struct Preopens;
+
+/// What [`Preopens`] works on.
+pub(super) struct PreopensView<'a> {
+    pub(super) mounts: Arc<MountTable>,
+    pub(super) table: &'a mut ResourceTable,
+}
+
+impl HasData for Preopens {
+    type Data<'a> = PreopensView<'a>;
+}
+
+impl PreopensView<'_> {
+    fn directories(&mut self) -> wasmtime::Result<Vec<(Resource<Descriptor>, String)>> {
+        let mut list = Vec::with_capacity(self.mounts.mounts.len());
+        for mount in &self.mounts.mounts {
+            let path = if mount.path.is_empty() { "/" } else { &mount.path };
+            let descriptor = self.table.push(Descriptor::Dir(mount.guest.clone()))?;
+            list.push((descriptor, path.to_owned()));
+        }
+        Ok(list)
+    }
+}
+
+impl p2::bindings::filesystem::preopens::Host for PreopensView<'_> {
+    fn get_directories(&mut self) -> wasmtime::Result<Vec<(Resource<Descriptor>, String)>> {
+        self.directories()
+    }
+}
+
+impl p3::bindings::filesystem::preopens::Host for PreopensView<'_> {
+    fn get_directories(&mut self) -> wasmtime::Result<Vec<(Resource<Descriptor>, String)>> {
+        self.directories()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::ErrorKind;
+
+    use cap_std::ambient_authority;
+    use cap_std::fs::{Dir, OpenOptions};
+
+    use super::{MountTable, normalise};
+
+    #[test]
+    fn paths_are_made_plain() {
+        assert_eq!(normalise("/a/./b//../c/"), "/a/c");
+        assert_eq!(normalise("/../.."), "/");
+        assert_eq!(normalise("x"), "/x");
+    }
+
+    #[test]
+    fn g13_the_innermost_mount_wins_and_read_only_holds() {
+        let machine = tempfile::tempdir().expect("a folder");
+        for name in ["root", "outer", "inner"] {
+            std::fs::create_dir(machine.path().join(name)).expect("made");
+        }
+        let open = |name: &str| {
+            Dir::open_ambient_dir(machine.path().join(name), ambient_authority()).expect("opened")
+        };
+        let mut table = MountTable::new(&open("root"), false).expect("table");
+        table.add("/data", &open("outer"), false).expect("mounted");
+        table.add("/data/in", &open("inner"), true).expect("mounted");
+        assert_eq!(table.resolve("/database/x").1, "database/x");
+        assert_eq!(table.resolve("/data/in/../y").1, "y");
+        assert_eq!(table.resolve("/data").1, ".");
+        let mut create = OpenOptions::new();
+        create.write(true).create(true);
+        table.open("/data/y", &create, true).expect("written");
+        assert!(machine.path().join("outer/y").exists());
+        let refused = table.open("/data/in/z", &create, true);
+        assert_eq!(refused.expect_err("refused").kind(), ErrorKind::ReadOnlyFilesystem);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn no_symlink_leads_out_of_a_mount() {
+        let machine = tempfile::tempdir().expect("a folder");
+        std::fs::create_dir(machine.path().join("root")).expect("made");
+        std::fs::write(machine.path().join("secret"), "s").expect("written");
+        std::os::unix::fs::symlink("../secret", machine.path().join("root/up")).expect("linked");
+        std::os::unix::fs::symlink(machine.path().join("secret"), machine.path().join("root/abs"))
+            .expect("linked");
+        let root = Dir::open_ambient_dir(machine.path().join("root"), ambient_authority())
+            .expect("opened");
+        let table = MountTable::new(&root, false).expect("table");
+        let mut read = OpenOptions::new();
+        read.read(true);
+        for path in ["/up", "/abs", "/../secret"] {
+            assert!(table.open(path, &read, false).is_err(), "{path} must not open");
+        }
+    }
+}

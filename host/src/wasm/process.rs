@@ -1,0 +1,314 @@
+//! Processes of one container: every one is an instance of its own, with a pid, a parent and a status to wait for.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use tokio::sync::watch;
+use tokio_util::task::TaskTracker;
+use wasmtime_wasi::I32Exit;
+
+use super::code::CodeCache;
+use super::guest::Guest;
+use super::lookup::KnownProgram;
+use super::limits::{MemoryBudget, OutOfMemory};
+use super::mounts::MountTable;
+use super::program::{Entry, Program};
+use super::signals::SignalQueue;
+use super::stdio::Stdio;
+use super::stream::Stream;
+
+/// SIGKILL.
+pub(super) const KILL: u32 = 9;
+/// SIGTERM.
+pub(super) const TERM: u32 = 15;
+/// What a shell reports for death by SIGABRT: how a trap ends.
+const TRAPPED: u32 = 134;
+/// Processes of one container at a time; a fork bomb ends here.
+const PROCESSES_MAX: usize = 1024;
+/// The container's first process.
+pub(super) const INIT: u32 = 1;
+
+/// What all processes of one container share.
+pub(super) struct ContainerShared {
+    pub(super) code: Arc<CodeCache>,
+    /// The container's own component.
+    pub(super) image: Arc<Program>,
+    pub(super) mounts: Arc<MountTable>,
+    pub(super) memory: Arc<MemoryBudget>,
+    /// Programs in the container's root that were run before, by path.
+    pub(super) digests: Mutex<HashMap<PathBuf, KnownProgram>>,
+    table: Mutex<Table>,
+    tasks: TaskTracker,
+}
+
+#[derive(Default)]
+struct Table {
+    last_pid: u32,
+    processes: HashMap<u32, Arc<Process>>,
+}
+
+/// One process.
+pub(super) struct Process {
+    pub(super) pid: u32,
+    parent: AtomicU32,
+    pub(super) container: Arc<ContainerShared>,
+    pub(super) signals: Arc<SignalQueue>,
+    args: Mutex<Vec<String>>,
+    started: Instant,
+    takes_signals: AtomicBool,
+    /// The signal it is to die by; 0: none.
+    death: watch::Sender<u32>,
+    /// Its exit status, once it has ended.
+    status: watch::Sender<Option<u32>>,
+}
+
+/// What a process runs.
+#[derive(Clone)]
+pub(super) struct Launch {
+    pub(super) program: Arc<Program>,
+    pub(super) args: Vec<String>,
+    pub(super) env: Vec<(String, String)>,
+    pub(super) working_dir: String,
+    pub(super) stdio: Stdio,
+}
+
+/// The process table is full.
+pub(super) struct TooMany;
+
+impl ContainerShared {
+    pub(super) fn new(
+        code: Arc<CodeCache>,
+        image: Arc<Program>,
+        mounts: MountTable,
+        memory: Arc<MemoryBudget>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            code,
+            image,
+            mounts: Arc::new(mounts),
+            memory,
+            digests: Mutex::default(),
+            table: Mutex::default(),
+            tasks: TaskTracker::new(),
+        })
+    }
+
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Starts a process.
+    pub(super) fn start(self: &Arc<Self>, parent: u32, launch: Launch) -> Result<Arc<Process>, TooMany> {
+        let mut table = self.table();
+        if table.processes.len() >= PROCESSES_MAX {
+            return Err(TooMany);
+        }
+        let mut pid = table.last_pid;
+        loop {
+            pid = if pid == u32::MAX { 2 } else { pid + 1 };
+            if !table.processes.contains_key(&pid) {
+                break;
+            }
+        }
+        table.last_pid = pid;
+        let process = Arc::new(Process {
+            pid,
+            parent: AtomicU32::new(parent),
+            container: Arc::clone(self),
+            signals: Arc::default(),
+            args: Mutex::new(launch.args.clone()),
+            started: Instant::now(),
+            takes_signals: AtomicBool::new(launch.program.takes_signals),
+            death: watch::Sender::new(0),
+            status: watch::Sender::new(None),
+        });
+        table.processes.insert(pid, Arc::clone(&process));
+        drop(table);
+        self.tasks.spawn(run(Arc::clone(&process), launch));
+        Ok(process)
+    }
+
+    pub(super) fn process(&self, pid: u32) -> Option<Arc<Process>> {
+        self.table().processes.get(&pid).cloned()
+    }
+
+    /// Every process, by pid.
+    pub(super) fn processes(&self) -> Vec<Arc<Process>> {
+        let mut list: Vec<_> = self.table().processes.values().cloned().collect();
+        list.sort_by_key(|process| process.pid);
+        list
+    }
+
+    /// A child that was waited for leaves the table.
+    pub(super) fn reap(&self, pid: u32) {
+        self.table().processes.remove(&pid);
+    }
+
+    /// Kills whatever still runs and waits until it is gone.
+    pub(super) async fn end(&self) {
+        for process in self.processes() {
+            process.die(KILL);
+        }
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+
+    /// Children of a process that ended have nobody to wait for them any more: those that ended too go at once, others when they end.
+    fn orphan(&self, parent: u32) {
+        let mut table = self.table();
+        table.processes.retain(|_, process| {
+            if process.parent.load(Ordering::Acquire) != parent {
+                return true;
+            }
+            process.parent.store(0, Ordering::Release);
+            process.status.borrow().is_none()
+        });
+    }
+}
+
+impl Process {
+    pub(super) fn parent(&self) -> u32 {
+        self.parent.load(Ordering::Acquire)
+    }
+
+    pub(super) fn args(&self) -> Vec<String> {
+        self.args.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn age_ms(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    pub(super) fn takes_signals(&self) -> bool {
+        self.takes_signals.load(Ordering::Acquire)
+    }
+
+    /// Its exit status, if it has ended.
+    pub(super) fn status_now(&self) -> Option<u32> {
+        *self.status.borrow()
+    }
+
+    /// Waits for its exit status.
+    pub(super) async fn status(&self) -> u32 {
+        let mut status = self.status.subscribe();
+        match status.wait_for(Option::is_some).await {
+            Ok(status) => status.unwrap_or(128 + KILL),
+            // The sender lives in `self`.
+            Err(_) => 128 + KILL,
+        }
+    }
+
+    /// Delivers a signal: KILL ends it; any other goes to a process that takes signals, and ends one that does not.
+    pub(super) fn signal(&self, number: u32) {
+        if number == KILL || !self.takes_signals() {
+            self.die(number);
+        } else {
+            self.signals.push(number);
+        }
+    }
+
+    fn die(&self, number: u32) {
+        self.death.send_if_modified(|death| {
+            let first = *death == 0;
+            if first {
+                *death = number;
+            }
+            first
+        });
+    }
+}
+
+/// How one instance ended.
+enum Ended {
+    Exit(u32),
+    Becomes(Box<Launch>),
+}
+
+async fn run(process: Arc<Process>, mut launch: Launch) {
+    let mut death = process.death.subscribe();
+    let status = loop {
+        let ended = tokio::select! {
+            biased;
+            killed = death.wait_for(|signal| *signal != 0) => {
+                // Dropping the other branch drops the store: whatever the guest was in is over.
+                Ended::Exit(128 + killed.map_or(KILL, |signal| *signal))
+            }
+            ended = instance(&process, &launch) => ended,
+        };
+        match ended {
+            Ended::Exit(status) => break status,
+            Ended::Becomes(next) => {
+                process
+                    .takes_signals
+                    .store(next.program.takes_signals, Ordering::Release);
+                *process.args.lock().unwrap_or_else(PoisonError::into_inner) = next.args.clone();
+                launch = *next;
+            }
+        }
+    };
+    // Before the status is seen: a reader of this process's pipes must find them closed once it is said to have ended.
+    drop(launch);
+    process.container.orphan(process.pid);
+    process.status.send_replace(Some(status));
+    if process.parent() == 0 && process.pid != INIT {
+        process.container.reap(process.pid);
+    }
+}
+
+async fn instance(process: &Arc<Process>, launch: &Launch) -> Ended {
+    let engine = process.container.code.engine();
+    let _ticking = engine.ticking();
+    let mut store = Guest::store(engine.wasmtime(), process, launch);
+    let result = match &launch.program.entry {
+        Entry::P2(pre) => match pre.instantiate_async(&mut store).await {
+            Ok(command) => command.wasi_cli_run().call_run(&mut store).await,
+            Err(error) => Err(error),
+        },
+        Entry::P3(pre) => match pre.instantiate_async(&mut store).await {
+            Ok(command) => store
+                .run_concurrent(async |accessor| command.wasi_cli_run().call_run(accessor).await)
+                .await
+                .and_then(|result| result),
+            Err(error) => Err(error),
+        },
+    };
+    if let Some(next) = store.data_mut().becomes.take() {
+        return Ended::Becomes(Box::new(next));
+    }
+    drop(store);
+    match result {
+        Ok(Ok(())) => Ended::Exit(0),
+        Ok(Err(())) => Ended::Exit(1),
+        Err(error) => Ended::Exit(failed(&error, &launch.stdio.stderr).await),
+    }
+}
+
+/// The status of a run that ended in an error: `exit`, too much memory, or a trap, which is told on standard error.
+async fn failed(error: &wasmtime::Error, stderr: &Stream) -> u32 {
+    if let Some(I32Exit(code)) = error.downcast_ref() {
+        return code.cast_unsigned() & 0xff;
+    }
+    let (text, status) = if error.downcast_ref::<OutOfMemory>().is_some() {
+        (format!("{OutOfMemory}\n"), 128 + KILL)
+    } else {
+        (trap_text(error), TRAPPED)
+    };
+    // Nobody may be reading any more; the status is reported all the same.
+    let _ignored = stderr.write(text.as_bytes()).await;
+    status
+}
+
+/// The trap's text, its causes and the wasm backtrace; never a backtrace of the host, which `{:?}` would print under RUST_BACKTRACE.
+fn trap_text(error: &wasmtime::Error) -> String {
+    let mut text = format!("{error}\n");
+    for (depth, cause) in error.chain().skip(1).enumerate() {
+        if depth == 0 {
+            text.push_str("\nCaused by:\n");
+        }
+        text.push_str(&format!("    {cause}\n"));
+    }
+    text
+}

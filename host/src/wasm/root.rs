@@ -1,0 +1,57 @@
+//! The root directory of one instance: made fresh for each, of the image's files and those every container has.
+
+use std::io;
+use std::path::Path;
+
+use cap_std::ambient_authority;
+use cap_std::fs::{Dir, DirBuilder};
+
+use super::mounts::normalise;
+use crate::ports::StartRequest;
+
+/// Makes the root directory and every mount point in it.
+pub(super) fn create(request: &StartRequest) -> io::Result<Dir> {
+    let path = request.scratch.join("root");
+    std::fs::create_dir_all(&path)?;
+    for layer in &request.image.layers {
+        unpack(layer, &path)?;
+    }
+    let root = Dir::open_ambient_dir(&path, ambient_authority())?;
+    for dir in ["etc", "dev", "tmp"] {
+        make_dir(&root, dir)?;
+    }
+    write_if_absent_or_ours(&root, "etc/hostname", &format!("{}\n", request.host.hostname))?;
+    write_if_absent_or_ours(&root, "etc/hosts", &request.host.hosts_file())?;
+    Ok(root)
+}
+
+/// Unpacks a layer. `tar` keeps every entry under the folder and refuses to write through links that lead out of it.
+fn unpack(layer: &Path, into: &Path) -> io::Result<()> {
+    let mut archive = tar::Archive::new(io::BufReader::new(std::fs::File::open(layer)?));
+    archive.set_preserve_permissions(false);
+    archive.set_preserve_mtime(true);
+    archive.set_overwrite(true);
+    archive.unpack(into)
+}
+
+/// Makes a directory with its parents, following what is there already.
+pub(super) fn make_dir(root: &Dir, path: &str) -> io::Result<()> {
+    let plain = normalise(path);
+    let plain = plain.trim_start_matches('/');
+    if plain.is_empty() {
+        return Ok(());
+    }
+    match root.metadata(plain) {
+        Ok(found) if found.is_dir() => Ok(()),
+        Ok(_) => Err(io::ErrorKind::NotADirectory.into()),
+        Err(_) => {
+            let mut builder = DirBuilder::new();
+            builder.recursive(true);
+            root.create_dir_with(plain, &builder)
+        }
+    }
+}
+
+fn write_if_absent_or_ours(root: &Dir, path: &str, text: &str) -> io::Result<()> {
+    root.write(path, text)
+}

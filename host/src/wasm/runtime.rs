@@ -1,0 +1,227 @@
+//! The [`ContainerRuntime`] of components.
+
+use std::io::{self, Read};
+use std::sync::Arc;
+
+use cap_std::fs::{Dir, OpenOptions};
+use tokio::sync::watch;
+
+use super::code::{CodeCache, CodeError};
+use super::limits::MemoryBudget;
+use super::mounts::MountTable;
+use super::process::{ContainerShared, INIT, KILL, Process, TERM};
+use super::root;
+use super::stdio::Stdio;
+use super::stream::Stream;
+use crate::model::{Exit, ExitReason};
+use crate::ports::{
+    BoxFuture, Clock, Container, ContainerRuntime, LogStream, Signal, StartError, StartRequest,
+};
+
+/// Rule B15.
+const TERMINATION_MESSAGE_BYTES: u64 = 4096;
+
+/// Starts components as containers.
+pub struct WasmRuntime {
+    code: Arc<CodeCache>,
+    clock: Arc<dyn Clock>,
+}
+
+impl WasmRuntime {
+    /// A runtime over that code.
+    pub fn new(code: Arc<CodeCache>, clock: Arc<dyn Clock>) -> Self {
+        Self { code, clock }
+    }
+
+    async fn create(&self, request: StartRequest) -> Result<WasmContainer, StartError> {
+        let image = &request.image;
+        let program = self
+            .code
+            .load(&image.wasm_digest, &request.image_name(), {
+                let path = image.wasm.clone();
+                move || std::fs::read(&path).map_err(|source| CodeError::Read { path, source })
+            })
+            .await
+            .map_err(|error| StartError::Create(error.to_string()))?;
+        let mounts = mount_table(&request).map_err(|(what, error)| {
+            StartError::Create(format!("{what}: {error}"))
+        })?;
+        let stdin_open = request.stdin.then(Stream::pipe);
+        let stdio = Stdio {
+            stdin: stdin_open
+                .as_ref()
+                .map_or(Stream::Null, |(reader, _)| reader.clone()),
+            stdout: Stream::Log(Arc::clone(&request.log), LogStream::Stdout),
+            stderr: Stream::Log(Arc::clone(&request.log), LogStream::Stderr),
+        };
+        let memory = MemoryBudget::new(request.resources.memory_limit);
+        let shared = ContainerShared::new(Arc::clone(&self.code), program, mounts, memory);
+        let launch = shared
+            .first(request.args.clone(), request.env.clone(), &request.working_dir, stdio)
+            .await
+            .map_err(StartError::Run)?;
+        let init = shared
+            .start(0, launch)
+            .map_err(|_| StartError::Run("no first process".into()))?;
+        let id = format!("wasm://{}", uuid::Uuid::new_v4().simple());
+        let (ended, exit) = watch::channel(None);
+        let clock = Arc::clone(&self.clock);
+        tokio::spawn(supervise(shared, Arc::clone(&init), request, clock, ended));
+        Ok(WasmContainer {
+            id,
+            init,
+            exit,
+            _stdin: stdin_open.map(|(_, writer)| writer),
+        })
+    }
+}
+
+impl StartRequest {
+    /// What the image is called in messages.
+    fn image_name(&self) -> String {
+        self.pod
+            .spec
+            .container(&self.attempt.container)
+            .map_or_else(|| self.image.id.clone(), |container| container.image.clone())
+    }
+}
+
+impl ContainerRuntime for WasmRuntime {
+    fn start(
+        &self,
+        request: StartRequest,
+    ) -> BoxFuture<'_, Result<Arc<dyn Container>, StartError>> {
+        Box::pin(async move {
+            let container = self.create(request).await?;
+            Ok(Arc::new(container) as Arc<dyn Container>)
+        })
+    }
+}
+
+struct WasmContainer {
+    id: String,
+    init: Arc<Process>,
+    exit: watch::Receiver<Option<Exit>>,
+    /// The other end of a standard input that stays open.
+    _stdin: Option<Stream>,
+}
+
+impl Container for WasmContainer {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn wait(&self) -> BoxFuture<'static, Exit> {
+        let mut exit = self.exit.clone();
+        Box::pin(async move {
+            loop {
+                if let Some(exit) = exit.borrow_and_update().clone() {
+                    return exit;
+                }
+                if exit.changed().await.is_err() {
+                    // The host is shutting down and took the supervisor with it; there is nobody left to tell.
+                    std::future::pending::<()>().await;
+                }
+            }
+        })
+    }
+
+    fn signal(&self, signal: Signal) {
+        self.init.signal(match signal {
+            Signal::Term => TERM,
+            Signal::Kill => KILL,
+        });
+    }
+}
+
+/// Waits for the first process, ends the others, and tells how the container ended.
+async fn supervise(
+    shared: Arc<ContainerShared>,
+    init: Arc<Process>,
+    request: StartRequest,
+    clock: Arc<dyn Clock>,
+    ended: watch::Sender<Option<Exit>>,
+) {
+    let status = init.status().await;
+    shared.end().await;
+    request.log.close();
+    let reason = if shared.memory.exceeded() && status != 0 {
+        ExitReason::OomKilled
+    } else if status == 0 {
+        ExitReason::Completed
+    } else {
+        ExitReason::Error
+    };
+    let code = if reason == ExitReason::OomKilled {
+        128 + KILL
+    } else {
+        status
+    };
+    let message = termination_message(&shared.mounts, &request.termination_message_path);
+    let at = clock.now();
+    // The instance's own files end with it; its volumes do not.
+    let scratch = request.scratch.clone();
+    drop(request);
+    let removed = tokio::task::spawn_blocking(move || std::fs::remove_dir_all(scratch)).await;
+    if let Ok(Err(error)) = removed {
+        tracing::debug!(%error, "a container's root is left behind");
+    }
+    ended.send_replace(Some(Exit {
+        code: i32::try_from(code & 0xff).unwrap_or(255),
+        reason,
+        message,
+        at,
+    }));
+}
+
+/// The root, the mounts and a fresh termination message file.
+fn mount_table(request: &StartRequest) -> Result<MountTable, (String, io::Error)> {
+    let root = root::create(request).map_err(|error| ("container root".to_owned(), error))?;
+    let table = |error| ("container root".to_owned(), error);
+    // Mount points are made before the root may turn read-only, each in what covers it.
+    let mut mounts = MountTable::new(&root, false).map_err(table)?;
+    for mount in &request.mounts {
+        let what = |error| (format!("mount point {}", mount.path), error);
+        let (dir, rest, _): (&Dir, _, _) = mounts.resolve(&mount.path);
+        root::make_dir(dir, &rest).map_err(what)?;
+        mounts
+            .add(&mount.path, &mount.dir, mount.read_only)
+            .map_err(what)?;
+    }
+    make_termination_file(&mounts, &request.termination_message_path)
+        .map_err(|error| (format!("file {}", request.termination_message_path), error))?;
+    if !request.read_only_root {
+        return Ok(mounts);
+    }
+    let mut sealed = MountTable::new(&root, true).map_err(table)?;
+    for mount in &request.mounts {
+        sealed
+            .add(&mount.path, &mount.dir, mount.read_only)
+            .map_err(table)?;
+    }
+    Ok(sealed)
+}
+
+fn make_termination_file(mounts: &MountTable, path: &str) -> io::Result<()> {
+    if let Some((parent, _)) = path.rsplit_once('/') {
+        let (dir, rest, _) = mounts.resolve(parent);
+        root::make_dir(dir, &rest)?;
+    }
+    let mut create = OpenOptions::new();
+    create.write(true).create(true).truncate(true);
+    mounts.open(path, &create, true).map(drop)
+}
+
+fn termination_message(mounts: &MountTable, path: &str) -> Option<String> {
+    let mut read = OpenOptions::new();
+    read.read(true);
+    let file = mounts.open(path, &read, false).ok()?;
+    let mut bytes = Vec::new();
+    file.take(TERMINATION_MESSAGE_BYTES)
+        .read_to_end(&mut bytes)
+        .ok()?;
+    (!bytes.is_empty()).then(|| String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// A container's first process is always pid 1.
+const _: () = assert!(INIT == 1);

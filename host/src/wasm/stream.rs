@@ -1,0 +1,156 @@
+//! An open stream of a process: what POSIX calls an open file description.
+
+use std::io::{self, Read, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+
+use super::pipe::{self, PipeReader, PipeWriter};
+use crate::ports::{LogSink, LogStream};
+
+/// One read or write of a file moves at most this much, so that a guest's buffer size never becomes the host's memory.
+const CHUNK_BYTES: usize = 64 * 1024;
+
+/// Cheap to clone: a clone is another handle to the same stream.
+#[derive(Clone)]
+pub(super) enum Stream {
+    /// Reads as ended, swallows what is written.
+    Null,
+    /// The reading end of a pipe.
+    Reader(PipeReader),
+    /// The writing end of a pipe.
+    Writer(PipeWriter),
+    /// A file; the position is shared by all handles.
+    File(Arc<OpenFile>),
+    /// The container's log.
+    Log(Arc<dyn LogSink>, LogStream),
+}
+
+/// A stream in a guest's handle table.
+#[expect(unreachable_pub, reason = "generated bindings re-export the type of a resource")]
+pub struct Handle(pub(super) Stream);
+
+/// A file opened through the container's mounts.
+pub(super) struct OpenFile {
+    file: Mutex<std::fs::File>,
+    readable: bool,
+    writable: bool,
+}
+
+impl OpenFile {
+    pub(super) fn new(file: std::fs::File, readable: bool, writable: bool) -> Self {
+        Self {
+            file: Mutex::new(file),
+            readable,
+            writable,
+        }
+    }
+
+    // Regular files answer from the page cache; handing each access to another thread costs more than the access.
+    fn read(&self, max: usize) -> io::Result<Bytes> {
+        if !self.readable {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
+        let mut buffer = vec![0; max.min(CHUNK_BYTES)];
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let len = file.read(&mut buffer)?;
+        buffer.truncate(len);
+        Ok(buffer.into())
+    }
+
+    fn write(&self, bytes: &[u8]) -> io::Result<()> {
+        if !self.writable {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        file.write_all(bytes)
+    }
+}
+
+impl Stream {
+    /// A new pipe.
+    pub(super) fn pipe() -> (Self, Self) {
+        let (reader, writer) = pipe::pipe();
+        (Self::Reader(reader), Self::Writer(writer))
+    }
+
+    /// What is there. `Ok(None)`: nothing yet. `Ok(Some)` of nothing: the end.
+    pub(super) fn read_now(&self, max: usize) -> io::Result<Option<Bytes>> {
+        match self {
+            Self::Null => Ok(Some(Bytes::new())),
+            Self::Reader(reader) => Ok(reader.read_now(max.min(CHUNK_BYTES))),
+            Self::File(file) => file.read(max).map(Some),
+            Self::Writer(_) | Self::Log(..) => Err(io::ErrorKind::PermissionDenied.into()),
+        }
+    }
+
+    /// Waits until `read_now` gives something.
+    pub(super) async fn readable(&self) {
+        if let Self::Reader(reader) = self {
+            reader.readable().await;
+        }
+    }
+
+    /// Reads at most `max` bytes, waiting for the first; nothing at the end.
+    pub(super) async fn read(&self, max: usize) -> io::Result<Bytes> {
+        if max == 0 {
+            return Ok(Bytes::new());
+        }
+        loop {
+            if let Some(bytes) = self.read_now(max)? {
+                return Ok(bytes);
+            }
+            self.readable().await;
+        }
+    }
+
+    /// How much would be taken now; zero: wait for [`Self::writable`].
+    pub(super) fn room_now(&self) -> io::Result<usize> {
+        match self {
+            Self::Null => Ok(CHUNK_BYTES),
+            Self::Writer(writer) => writer.room_now().ok_or(io::ErrorKind::BrokenPipe.into()),
+            Self::File(file) if file.writable => Ok(CHUNK_BYTES),
+            Self::Log(sink, _) => Ok(if sink.has_room() { CHUNK_BYTES } else { 0 }),
+            Self::File(_) | Self::Reader(_) => Err(io::ErrorKind::PermissionDenied.into()),
+        }
+    }
+
+    /// Waits until something would be taken.
+    pub(super) async fn writable(&self) {
+        match self {
+            Self::Writer(writer) => writer.writable().await,
+            Self::Log(sink, _) => sink.room().await,
+            Self::Null | Self::File(_) | Self::Reader(_) => {}
+        }
+    }
+
+    /// Takes the bytes at once; to be called with what [`Self::room_now`] allowed.
+    pub(super) fn write_now(&self, bytes: &[u8]) -> io::Result<()> {
+        match self {
+            Self::Null => Ok(()),
+            Self::Writer(writer) if writer.write_now(bytes) => Ok(()),
+            Self::Writer(_) => Err(io::ErrorKind::BrokenPipe.into()),
+            Self::File(file) => file.write(bytes),
+            Self::Log(sink, stream) => {
+                sink.write(*stream, bytes);
+                Ok(())
+            }
+            Self::Reader(_) => Err(io::ErrorKind::PermissionDenied.into()),
+        }
+    }
+
+    /// Takes all the bytes, waiting for room as often as it needs.
+    pub(super) async fn write(&self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let room = self.room_now()?;
+            if room == 0 {
+                self.writable().await;
+                continue;
+            }
+            let (now, later) = bytes.split_at(room.min(bytes.len()));
+            self.write_now(now)?;
+            bytes = later;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,169 @@
+//! Running one effect: from the machine's words to the ports' and back.
+
+use std::sync::Arc;
+
+use super::command;
+use super::task::{Ports, Resources};
+use crate::engine::{Failure, Output};
+use crate::model::{Attempt, Container as Spec, Exit, ImagePullPolicy, Pod, TerminationMessagePolicy};
+use crate::ports::{
+    Container, Image, LogSink, LogSource, LogicalHost, PodVolumes, PullRequest, StartError,
+    StartRequest,
+};
+
+/// What an effect left behind, beside what the machine is told.
+pub(super) enum Kept {
+    Nothing,
+    Volumes(Arc<dyn PodVolumes>),
+    Host(Arc<LogicalHost>),
+    Image(crate::model::ContainerName, Arc<Image>),
+    Container(Running),
+}
+
+/// An instance that was started.
+pub(super) struct Running {
+    pub(super) attempt: Attempt,
+    pub(super) container: Arc<dyn Container>,
+    pub(super) log: Arc<dyn LogSink>,
+}
+
+/// An effect's end.
+pub(super) type Ended = Result<(Output, Kept), Failure>;
+
+pub(super) async fn mount_volumes(ports: Ports, pod: Pod, base_dir: Arc<std::path::Path>) -> Ended {
+    match ports.volumes.mount(pod, base_dir).await {
+        Ok(volumes) => Ok((Output::Unit, Kept::Volumes(volumes))),
+        Err(error) => Err(failure("FailedMount", error)),
+    }
+}
+
+pub(super) async fn unmount_volumes(ports: Ports, pod: Pod) -> Ended {
+    match ports.volumes.unmount(pod).await {
+        Ok(()) => Ok((Output::Unit, Kept::Nothing)),
+        Err(error) => Err(failure("FailedUnmount", error)),
+    }
+}
+
+pub(super) fn create_host(pod: &Pod) -> Ended {
+    let host = LogicalHost::of(pod);
+    let output = Output::Host {
+        pod_ip: host.ips.first().cloned(),
+        host_ip: None,
+    };
+    Ok((output, Kept::Host(Arc::new(host))))
+}
+
+pub(super) async fn pull(
+    ports: Ports,
+    container: crate::model::ContainerName,
+    reference: String,
+    policy: ImagePullPolicy,
+    base_dir: Arc<std::path::Path>,
+) -> Ended {
+    let request = PullRequest {
+        reference,
+        policy,
+        base_dir,
+    };
+    match ports.images.ensure(request).await {
+        Ok(pulled) => {
+            let output = Output::Image {
+                image_id: pulled.image.id.clone(),
+                already_present: pulled.already_present,
+                size: pulled.image.size,
+                took: pulled.took,
+            };
+            Ok((output, Kept::Image(container, pulled.image)))
+        }
+        Err(error) => Err(failure(error.reason(), error)),
+    }
+}
+
+/// What a start needs and the worker has, or why it has not.
+pub(super) fn start_request(
+    ports: &Ports,
+    pod: &Pod,
+    resources: &Resources,
+    attempt: Attempt,
+) -> Result<StartRequest, Failure> {
+    let config = |detail: String| failure("CreateContainerConfigError", detail);
+    let missing = |what: &str| config(format!("{what} is not ready"));
+    let spec = pod.spec.container(&attempt.container);
+    let spec: &Spec = spec.ok_or_else(|| missing("the container"))?;
+    let image = resources.images.get(&attempt.container);
+    let image = image.ok_or_else(|| missing("the image"))?;
+    let host = resources.host.as_ref().ok_or_else(|| missing("the logical host"))?;
+    let volumes = resources.volumes.as_ref().ok_or_else(|| missing("the volumes"))?;
+    let start = command::resolve(spec, image, host).map_err(config)?;
+    let mounts = volumes
+        .mounts(spec, &start.env)
+        .map_err(|error| config(error.to_string()))?;
+    let log = ports.logs.sink(LogSource {
+        pod: pod.clone(),
+        attempt: attempt.clone(),
+        role: spec.role,
+    });
+    Ok(StartRequest {
+        pod: pod.clone(),
+        scratch: volumes.scratch(spec, attempt.number),
+        attempt,
+        image: Arc::clone(image),
+        args: start.args,
+        env: start.env,
+        working_dir: start.working_dir,
+        host: Arc::clone(host),
+        mounts,
+        read_only_root: spec.read_only_root,
+        termination_message_path: spec.termination_message_path.clone(),
+        stdin: spec.stdin,
+        resources: spec.resources,
+        log,
+    })
+}
+
+pub(super) async fn start(ports: Ports, request: StartRequest) -> Ended {
+    let (attempt, log) = (request.attempt.clone(), Arc::clone(&request.log));
+    match ports.runtime.start(request).await {
+        Ok(container) => {
+            let output = Output::Started {
+                container_id: container.id().to_owned(),
+                at: ports.clock.now(),
+            };
+            let running = Running {
+                attempt,
+                container,
+                log,
+            };
+            Ok((output, Kept::Container(running)))
+        }
+        Err(error) => {
+            log.close();
+            Err(start_failure(&error))
+        }
+    }
+}
+
+fn start_failure(error: &StartError) -> Failure {
+    failure(error.reason(), error)
+}
+
+/// Waits for the end of an instance; its termination message falls back to the log's tail (rule B15).
+pub(super) async fn exit(
+    container: Arc<dyn Container>,
+    log: Arc<dyn LogSink>,
+    policy: TerminationMessagePolicy,
+) -> Exit {
+    let mut exit = container.wait().await;
+    let falls_back = policy == TerminationMessagePolicy::FallbackToLogsOnError;
+    if exit.message.is_none() && exit.code != 0 && falls_back {
+        exit.message = Some(log.tail()).filter(|tail| !tail.is_empty());
+    }
+    exit
+}
+
+pub(super) fn failure(reason: &'static str, message: impl ToString) -> Failure {
+    Failure {
+        reason,
+        message: message.to_string(),
+    }
+}

@@ -1,0 +1,262 @@
+//! The loop.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use super::effects::{self, Ended, Kept, Running};
+use crate::engine::{
+    Action, Config, Effect, EffectId, Event, Notice, Output, PodMachine,
+};
+use crate::model::{
+    Attempt, ContainerName, Exit, Pod, PodStatus, PodUid, Seconds, TerminationMessagePolicy,
+};
+use crate::ports::{
+    Clock, ContainerRuntime, Image, ImageStore, LogicalHost, Logs, PodVolumes, Signal, Volumes,
+};
+
+/// What a worker runs effects with.
+#[derive(Clone)]
+pub struct Ports {
+    /// Where images come from.
+    pub images: Arc<dyn ImageStore>,
+    /// Volumes.
+    pub volumes: Arc<dyn Volumes>,
+    /// What runs containers.
+    pub runtime: Arc<dyn ContainerRuntime>,
+    /// Where output goes.
+    pub logs: Arc<dyn Logs>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// What a worker is told from outside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Delete the pod with at most this grace; its own when absent.
+    Delete(Option<Seconds>),
+}
+
+/// What a worker tells, in order.
+#[derive(Clone, Debug)]
+pub enum Update {
+    /// The pod's status, whole.
+    Status(PodUid, Box<PodStatus>),
+    /// Something a user wants to know.
+    Notice(PodUid, Notice),
+    /// The pod is over and everything of it released.
+    Forgotten(PodUid),
+}
+
+/// What the pod has been given so far.
+#[derive(Default)]
+pub(super) struct Resources {
+    pub(super) volumes: Option<Arc<dyn PodVolumes>>,
+    pub(super) host: Option<Arc<LogicalHost>>,
+    pub(super) images: HashMap<ContainerName, Arc<Image>>,
+}
+
+/// One pod's task.
+pub struct Worker {
+    pod: Pod,
+    base_dir: Arc<Path>,
+    machine: PodMachine,
+    ports: Ports,
+    orders: mpsc::UnboundedReceiver<Order>,
+    updates: mpsc::UnboundedSender<Update>,
+    resources: Resources,
+    containers: HashMap<Attempt, Running>,
+    effects: JoinSet<(EffectId, Ended)>,
+    /// Which effect a task is, for when it panics.
+    running: HashMap<tokio::task::Id, EffectId>,
+    exits: JoinSet<(Attempt, Exit)>,
+    forgotten: bool,
+}
+
+impl Worker {
+    /// A worker for a new pod. References to files in the pod are relative to `base_dir`.
+    pub fn new(
+        pod: Pod,
+        base_dir: Arc<Path>,
+        config: Config,
+        ports: Ports,
+        orders: mpsc::UnboundedReceiver<Order>,
+        updates: mpsc::UnboundedSender<Update>,
+    ) -> Self {
+        Self {
+            machine: PodMachine::new(pod.clone(), config),
+            pod,
+            base_dir,
+            ports,
+            orders,
+            updates,
+            resources: Resources::default(),
+            containers: HashMap::new(),
+            effects: JoinSet::new(),
+            running: HashMap::new(),
+            exits: JoinSet::new(),
+            forgotten: false,
+        }
+    }
+
+    /// Runs the pod until it is forgotten, or until nobody can give orders any more and it is at rest.
+    pub async fn run(mut self) {
+        self.tell(Event::Tick);
+        let mut orders_open = true;
+        while !self.forgotten {
+            let wake_at = self.machine.wake_at();
+            let clock = Arc::clone(&self.ports.clock);
+            let event = tokio::select! {
+                order = self.orders.recv(), if orders_open => match order {
+                    Some(Order::Delete(grace)) => Event::Delete { grace },
+                    None => {
+                        orders_open = false;
+                        continue;
+                    }
+                },
+                Some(ended) = self.effects.join_next_with_id() => match ended {
+                    Ok((task, (id, ended))) => {
+                        self.running.remove(&task);
+                        self.done(id, ended)
+                    }
+                    Err(error) => match self.running.remove(&error.id()) {
+                        // Without a result the machine would wait for it for ever.
+                        Some(id) => {
+                            let failure = effects::failure("RunContainerError", &error);
+                            self.done(id, Err(failure))
+                        }
+                        None => continue,
+                    },
+                },
+                Some(Ok((attempt, exit))) = self.exits.join_next() => {
+                    self.containers.remove(&attempt);
+                    Event::Exited { attempt, exit }
+                }
+                () = sleep_until(clock, wake_at), if wake_at.is_some() => Event::Tick,
+                else => break,
+            };
+            self.tell(event);
+        }
+    }
+
+    fn tell(&mut self, event: Event) {
+        let now = self.ports.clock.now();
+        tracing::trace!(pod = %self.pod.meta.name, ?event);
+        for action in self.machine.step(now, event) {
+            tracing::trace!(pod = %self.pod.meta.name, ?action);
+            self.act(action);
+        }
+    }
+
+    fn act(&mut self, action: Action) {
+        let uid = || self.pod.meta.uid.clone();
+        match action {
+            Action::Run(id, effect) => self.run_effect(id, effect),
+            // Every effect ends by itself; what it started is ended by the machine once it hears of it.
+            Action::Abandon(_) => {}
+            Action::Publish(status) => self.send(Update::Status(uid(), status)),
+            Action::Record(notice) => self.send(Update::Notice(uid(), notice)),
+            Action::Forget => {
+                self.forgotten = true;
+                self.send(Update::Forgotten(uid()));
+            }
+        }
+    }
+
+    fn send(&self, update: Update) {
+        // The node is gone only when the whole host shuts down.
+        let _ignored = self.updates.send(update);
+    }
+
+    fn run_effect(&mut self, id: EffectId, effect: Effect) {
+        let (ports, pod) = (self.ports.clone(), self.pod.clone());
+        let base_dir = Arc::clone(&self.base_dir);
+        match effect {
+            Effect::MountVolumes => self.spawn(id, effects::mount_volumes(ports, pod, base_dir)),
+            Effect::CreateHost => {
+                let created = effects::create_host(&pod);
+                self.spawn(id, async move { created });
+            }
+            Effect::Pull {
+                container,
+                image,
+                policy,
+            } => self.spawn(id, effects::pull(ports, container, image, policy, base_dir)),
+            Effect::Start { attempt, .. } => {
+                match effects::start_request(&ports, &pod, &self.resources, attempt) {
+                    Ok(request) => self.spawn(id, effects::start(ports, request)),
+                    Err(failure) => self.spawn(id, async move { Err(failure) }),
+                }
+            }
+            Effect::RunHook { hook, .. } => {
+                // `manifest` refuses pods with hooks.
+                let failure = effects::failure("HookError", format!("{hook:?} is not supported"));
+                self.spawn(id, async move { Err(failure) });
+            }
+            Effect::Terminate { attempt } => self.signal(id, &attempt, Signal::Term),
+            Effect::Kill { attempt } => self.signal(id, &attempt, Signal::Kill),
+            Effect::ReleaseHost => {
+                self.resources.host = None;
+                self.spawn(id, async { Ok((Output::Unit, Kept::Nothing)) });
+            }
+            Effect::UnmountVolumes => {
+                self.resources.volumes = None;
+                self.spawn(id, effects::unmount_volumes(ports, pod));
+            }
+        }
+    }
+
+    fn signal(&mut self, id: EffectId, attempt: &Attempt, signal: Signal) {
+        if let Some(running) = self.containers.get(attempt) {
+            running.container.signal(signal);
+        }
+        self.spawn(id, async { Ok((Output::Unit, Kept::Nothing)) });
+    }
+
+    fn spawn(&mut self, id: EffectId, effect: impl Future<Output = Ended> + Send + 'static) {
+        let task = self.effects.spawn(async move { (id, effect.await) });
+        self.running.insert(task.id(), id);
+    }
+
+    /// Keeps what the effect left behind and says what the machine is to hear.
+    fn done(&mut self, id: EffectId, ended: Ended) -> Event {
+        let result = ended.map(|(output, kept)| {
+            match kept {
+                Kept::Nothing => {}
+                Kept::Volumes(volumes) => self.resources.volumes = Some(volumes),
+                Kept::Host(host) => self.resources.host = Some(host),
+                Kept::Image(container, image) => {
+                    self.resources.images.insert(container, image);
+                }
+                Kept::Container(running) => self.watch(running),
+            }
+            output
+        });
+        Event::Done { id, result }
+    }
+
+    fn watch(&mut self, running: Running) {
+        let attempt = running.attempt.clone();
+        let spec = self.pod.spec.container(&attempt.container);
+        let policy = spec.map_or(TerminationMessagePolicy::File, |spec| {
+            spec.termination_message_policy
+        });
+        let exit = effects::exit(
+            Arc::clone(&running.container),
+            Arc::clone(&running.log),
+            policy,
+        );
+        self.containers.insert(attempt.clone(), running);
+        self.exits.spawn(async move { (attempt, exit.await) });
+    }
+}
+
+async fn sleep_until(clock: Arc<dyn Clock>, time: Option<crate::model::Time>) {
+    if let Some(time) = time {
+        clock.sleep_until(time).await;
+    }
+}
