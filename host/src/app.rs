@@ -111,10 +111,16 @@ pub fn content_store(data_dir: &Path) -> ContentStore {
 /// Whether an image that is a file can be read and is a program, before anything starts; nothing is said of images of the store, which
 /// may yet be loaded while the pod waits.
 pub async fn check_image_file(images: &Images, request: PullRequest) -> Result<(), String> {
-    if images.file_of(&request.reference, &request.base_dir).is_none() {
+    if images
+        .file_of(&request.reference, &request.base_dir)
+        .is_none()
+    {
         return Ok(());
     }
-    let pulled = images.ensure(request).await.map_err(|error| error.to_string())?;
+    let pulled = images
+        .ensure(request)
+        .await
+        .map_err(|error| error.to_string())?;
     let mut start = [0; 64];
     let read = std::fs::File::open(&pulled.image.wasm).and_then(|mut file| {
         use std::io::Read as _;
@@ -122,7 +128,10 @@ pub async fn check_image_file(images: &Images, request: PullRequest) -> Result<(
     });
     match read {
         Ok(len) if crate::wasm::looks_like_wasm(&start[..len]) => Ok(()),
-        Ok(_) => Err(format!("{}: not a WebAssembly file", pulled.image.wasm.display())),
+        Ok(_) => Err(format!(
+            "{}: not a WebAssembly file",
+            pulled.image.wasm.display()
+        )),
         Err(error) => Err(format!("{}: {error}", pulled.image.wasm.display())),
     }
 }

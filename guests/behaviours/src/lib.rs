@@ -25,8 +25,13 @@ pub struct Args {
 }
 
 impl Args {
-    /// The arguments of this process; `usage` is what a wrong call is answered with.
+    /// The arguments of this process; `usage` is what a wrong call is answered with. Relative paths among them are meant from the
+    /// container's working directory: the host says which that is, but a WASI program starts in `/` until it goes there itself.
     pub fn new(usage: &'static str) -> Args {
+        if let Some(directory) = wasip2::cli::environment::initial_cwd() {
+            // Where that fails it is not there, and what is tried in it will say so.
+            let _ = std::env::set_current_dir(directory);
+        }
         Args {
             usage,
             rest: std::env::args().skip(1),

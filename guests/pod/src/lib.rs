@@ -13,15 +13,8 @@
 //! # std::io::Result::Ok(())
 //! ```
 
-#[cfg(target_family = "wasm")]
 mod bindings;
-#[cfg(not(target_family = "wasm"))]
-mod native;
-
 pub mod process;
 pub mod signals;
 
-#[cfg(target_family = "wasm")]
 use bindings::peapod::pod as host;
-#[cfg(not(target_family = "wasm"))]
-use native as host;

@@ -23,7 +23,9 @@ impl Read for &Stream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let wanted = u32::try_from(buffer.len()).unwrap_or(u32::MAX);
         let bytes = self.0.read(wanted).map_err(error)?;
-        let (head, _) = buffer.split_at_mut_checked(bytes.len()).ok_or(ErrorKind::InvalidData)?;
+        let (head, _) = buffer
+            .split_at_mut_checked(bytes.len())
+            .ok_or(ErrorKind::InvalidData)?;
         head.copy_from_slice(&bytes);
         Ok(bytes.len())
     }
@@ -149,14 +151,30 @@ impl<'a> Command<'a> {
     }
 
     /// The component, module or `#!` script at the absolute `path`.
-    pub fn file<S: Into<String>>(path: impl Into<String>, arguments: impl IntoIterator<Item = S>) -> Self {
+    pub fn file<S: Into<String>>(
+        path: impl Into<String>,
+        arguments: impl IntoIterator<Item = S>,
+    ) -> Self {
         Self::new(host::Program::File(path.into()), arguments)
     }
 
-    fn new<S: Into<String>>(program: host::Program, arguments: impl IntoIterator<Item = S>) -> Self {
+    fn new<S: Into<String>>(
+        program: host::Program,
+        arguments: impl IntoIterator<Item = S>,
+    ) -> Self {
         let arguments = arguments.into_iter().map(Into::into).collect();
-        let command = host::Command { program, arguments, environment: Vec::new(), directory: String::from("/") };
-        Self { command, stdin: None, stdout: None, stderr: None }
+        let command = host::Command {
+            program,
+            arguments,
+            environment: Vec::new(),
+            directory: String::from("/"),
+        };
+        Self {
+            command,
+            stdin: None,
+            stdout: None,
+            stderr: None,
+        }
     }
 
     /// The child's whole environment; empty by default.
@@ -197,9 +215,14 @@ impl<'a> Command<'a> {
     /// Starts it.
     pub fn spawn(&self) -> io::Result<Child> {
         let stream = |stream: Option<&'a Stream>| stream.map(|stream| &stream.0);
-        host::spawn(&self.command, stream(self.stdin), stream(self.stdout), stream(self.stderr))
-            .map(|pid| Child { pid })
-            .map_err(error)
+        host::spawn(
+            &self.command,
+            stream(self.stdin),
+            stream(self.stdout),
+            stream(self.stderr),
+        )
+        .map(|pid| Child { pid })
+        .map_err(error)
     }
 }
 
@@ -253,7 +276,12 @@ pub struct Info {
 /// The processes of this container.
 #[must_use]
 pub fn list() -> Vec<Info> {
-    let own = |p: host::ProcessInfo| Info { pid: p.pid, parent: p.parent, arguments: p.arguments, age_ms: p.age_ms };
+    let own = |p: host::ProcessInfo| Info {
+        pid: p.pid,
+        parent: p.parent,
+        arguments: p.arguments,
+        age_ms: p.age_ms,
+    };
     host::list().into_iter().map(own).collect()
 }
 

@@ -146,7 +146,9 @@ fn duration(text: &str) -> Result<Duration, String> {
         "h" => 3600.0,
         _ => return Err("a time looks like 30s, 500ms, 1.5m or 2h".into()),
     };
-    let number: f64 = number.parse().map_err(|_| "a time looks like 30s, 500ms, 1.5m or 2h")?;
+    let number: f64 = number
+        .parse()
+        .map_err(|_| "a time looks like 30s, 500ms, 1.5m or 2h")?;
     Duration::try_from_secs_f64(number * seconds_per).map_err(|error| error.to_string())
 }
 
@@ -174,7 +176,13 @@ mod tests {
 
     #[test]
     fn times_have_units() {
-        for (text, ms) in [("30s", 30_000), ("500ms", 500), ("1.5m", 90_000), ("2", 2_000), ("1h", 3_600_000)] {
+        for (text, ms) in [
+            ("30s", 30_000),
+            ("500ms", 500),
+            ("1.5m", 90_000),
+            ("2", 2_000),
+            ("1h", 3_600_000),
+        ] {
             assert_eq!(duration(text), Ok(Duration::from_millis(ms)), "{text}");
         }
         for bad in ["", "s", "-1s", "1d", "1e400", "99999999999999999999999h"] {

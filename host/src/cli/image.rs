@@ -54,7 +54,9 @@ fn table(images: &[StoredImage]) -> String {
     }));
     let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0);
     let (name, digest) = (width(0), width(1));
-    let lines = rows.iter().map(|row| format!("{:name$}   {:digest$}   {}\n", row[0], row[1], row[2]));
+    let lines = rows
+        .iter()
+        .map(|row| format!("{:name$}   {:digest$}   {}\n", row[0], row[1], row[2]));
     lines.collect()
 }
 

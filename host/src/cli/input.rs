@@ -32,14 +32,21 @@ pub(super) fn read(files: &[PathBuf], now: Time) -> Result<Vec<Input>, Vec<Strin
             }
         }
     }
-    let loaded: Vec<Loaded> = inputs.iter().map(|input: &Input| input.loaded.clone()).collect();
+    let loaded: Vec<Loaded> = inputs
+        .iter()
+        .map(|input: &Input| input.loaded.clone())
+        .collect();
     let twice = manifest::same_names(&loaded);
     // Within one file `load` has said so already.
     faults.extend(twice.iter().map(ToString::to_string));
     if faults.is_empty() && inputs.is_empty() {
         faults.push("no pods in these manifests".into());
     }
-    if faults.is_empty() { Ok(inputs) } else { Err(faults) }
+    if faults.is_empty() {
+        Ok(inputs)
+    } else {
+        Err(faults)
+    }
 }
 
 fn expand(file: &Path, faults: &mut Vec<String>) -> Vec<PathBuf> {
@@ -62,14 +69,21 @@ fn expand(file: &Path, faults: &mut Vec<String>) -> Vec<PathBuf> {
         .collect();
     paths.sort();
     if paths.is_empty() {
-        faults.push(format!("{}: no *.yaml, *.yml or *.json in it", file.display()));
+        faults.push(format!(
+            "{}: no *.yaml, *.yml or *.json in it",
+            file.display()
+        ));
     }
     paths
 }
 
 fn read_one(path: &Path, now: Time) -> Result<Vec<Input>, Vec<String>> {
     let stdin = path == Path::new("-");
-    let name = if stdin { "standard input".into() } else { path.display().to_string() };
+    let name = if stdin {
+        "standard input".into()
+    } else {
+        path.display().to_string()
+    };
     let reader: std::io::Result<Box<dyn std::io::Read>> = if stdin {
         Ok(Box::new(std::io::stdin()))
     } else {
@@ -89,7 +103,9 @@ fn read_one(path: &Path, now: Time) -> Result<Vec<Input>, Vec<String>> {
     } else {
         folder
     });
-    let base_dir: Arc<Path> = base_dir.map_err(|error| vec![format!("{name}: {error}")])?.into();
+    let base_dir: Arc<Path> = base_dir
+        .map_err(|error| vec![format!("{name}: {error}")])?
+        .into();
     let mut ids = || PodUid::new(uuid::Uuid::new_v4().to_string());
     match manifest::load(&name, &bytes, &mut ids, now) {
         Ok(loaded) => Ok(loaded
@@ -109,7 +125,10 @@ pub(super) async fn check_images(inputs: &[Input], images: &Images) -> Result<()
     let mut seen = HashSet::new();
     for input in inputs {
         let pod = &input.loaded.pod;
-        let lists = [("initContainers", &pod.spec.init), ("containers", &pod.spec.mains)];
+        let lists = [
+            ("initContainers", &pod.spec.init),
+            ("containers", &pod.spec.mains),
+        ];
         for (list, containers) in lists {
             for (index, container) in containers.iter().enumerate() {
                 if !seen.insert((container.image.clone(), Arc::clone(&input.base_dir))) {
@@ -129,5 +148,9 @@ pub(super) async fn check_images(inputs: &[Input], images: &Images) -> Result<()
             }
         }
     }
-    if faults.is_empty() { Ok(()) } else { Err(faults) }
+    if faults.is_empty() {
+        Ok(())
+    } else {
+        Err(faults)
+    }
 }

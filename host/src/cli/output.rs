@@ -45,7 +45,11 @@ impl Printer {
         let (mut out, mut err) = (Vec::new(), Vec::new());
         for line in lines {
             let stderr = self.to_stderr || line.stream == LogStream::Stderr;
-            let colour = if stderr { self.colour_stderr } else { self.colour_stdout };
+            let colour = if stderr {
+                self.colour_stderr
+            } else {
+                self.colour_stdout
+            };
             let buffer = if stderr { &mut err } else { &mut out };
             if self.prefix {
                 let pod = line.source.pod.meta.name.clone();
@@ -65,7 +69,11 @@ impl Printer {
         }
         let _ignored = io::stderr().write_all(&err);
         let mut stdout = io::stdout().lock();
-        if stdout.write_all(&out).and_then(|()| stdout.flush()).is_err() {
+        if stdout
+            .write_all(&out)
+            .and_then(|()| stdout.flush())
+            .is_err()
+        {
             self.closed = true;
         }
     }

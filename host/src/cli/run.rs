@@ -1,6 +1,6 @@
 //! `peapod run`: pods from manifests, until each has ended.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::engine::{Backoff, Config};
 use crate::images::{Images, Overrides, normalise};
 use crate::model::{PodUid, Seconds, Time};
 use crate::ports::Clock as _;
-use crate::store::Stored;
+use crate::store::{Change, ChangeKind, Stored, Version};
 
 use super::args::{Global, Prefix, Run};
 use super::input::{self, Input};
@@ -26,7 +26,9 @@ pub(super) fn run(args: Run, global: &Global) -> anyhow::Result<u8> {
         Err(faults) => return Ok(refuse(&faults)),
     };
     let data_dir = global.data_dir()?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
     let status = runtime.block_on(run_pods(args, inputs, data_dir, now));
     // Threads may hang in a file operation of a guest that is gone.
     runtime.shutdown_background();
@@ -51,7 +53,10 @@ async fn run_pods(
     if let Err(faults) = input::check_images(&inputs, &images).await {
         return Ok(refuse(&faults));
     }
-    let containers = inputs.iter().map(|input| input.loaded.pod.spec.containers().count()).sum();
+    let containers = inputs
+        .iter()
+        .map(|input| input.loaded.pod.spec.containers().count())
+        .sum();
     let mut app = App::start(Settings {
         data_dir,
         engine: config(&args),
@@ -70,8 +75,10 @@ async fn run_pods(
     }
     let printer = Printer::new(prefix, args.events, args.output.is_some(), now);
     let mut session = Session {
-        ended: HashMap::new(),
         pods,
+        last: HashMap::new(),
+        gone: HashSet::new(),
+        seen: 0,
         printer,
         line: StatusLine::new(),
         why: None,
@@ -127,8 +134,11 @@ enum Stopped {
 /// One run as its user sees it.
 struct Session {
     pods: Vec<PodUid>,
-    /// Pods that have ended, as they were then.
-    ended: HashMap<PodUid, Stored>,
+    /// Every pod as it was last.
+    last: HashMap<PodUid, Stored>,
+    /// Pods that were released and removed.
+    gone: HashSet<PodUid>,
+    seen: Version,
     printer: Printer,
     line: StatusLine,
     why: Option<Stopped>,
@@ -147,8 +157,8 @@ impl Session {
         };
         tokio::pin!(deadline);
         loop {
-            self.note_ended(app);
-            if self.ended.len() == self.pods.len() {
+            self.catch_up(app);
+            if self.pods.iter().all(|uid| self.is_terminal(uid)) {
                 return;
             }
             tokio::select! {
@@ -183,35 +193,52 @@ impl Session {
         }
     }
 
-    fn note_ended(&mut self, app: &App) {
-        for uid in &self.pods {
-            if self.ended.contains_key(uid) {
-                continue;
+    /// Takes in what changed. From the log of changes, not by a look at the store: a pod that was deleted may be terminal and gone
+    /// between two looks.
+    fn catch_up(&mut self, app: &App) {
+        match app.store.since(self.seen) {
+            Ok(changes) => {
+                for Change { kind, object } in changes {
+                    self.seen = object.version;
+                    let uid = object.pod.meta.uid.clone();
+                    if kind == ChangeKind::Deleted {
+                        self.gone.insert(uid.clone());
+                    }
+                    self.last.insert(uid, object);
+                }
             }
-            let Some(pod) = app.store.get(uid) else {
-                continue;
-            };
-            if pod.status.as_ref().is_some_and(|status| status.phase.is_terminal()) {
-                self.ended.insert(uid.clone(), pod);
+            Err(_) => {
+                let there = app.store.list();
+                self.seen = there
+                    .iter()
+                    .map(|pod| pod.version)
+                    .max()
+                    .unwrap_or(self.seen);
+                self.gone = self.pods.iter().cloned().collect();
+                for object in there {
+                    self.gone.remove(&object.pod.meta.uid);
+                    self.last.insert(object.pod.meta.uid.clone(), object);
+                }
             }
         }
+    }
+
+    fn is_terminal(&self, uid: &PodUid) -> bool {
+        let status = self.last.get(uid).and_then(|pod| pod.status.as_ref());
+        self.gone.contains(uid) || status.is_some_and(|status| status.phase.is_terminal())
     }
 
     /// Lets go of what the pods hold, shows what is left to show, and gives the pods as they ended.
     async fn release(&mut self, app: &mut App) -> Vec<Stored> {
         self.line.clear();
-        // The status that is shown at the end is the last one: what comes after the terminal phase belongs to it.
         let mut versions = app.store.versions();
         for uid in &self.pods {
             let _ignored = app.store.delete(uid, app.clock.now(), None);
         }
-        while self.pods.iter().any(|uid| app.store.get(uid).is_some()) {
-            for uid in &self.pods {
-                if let Some(pod) = app.store.get(uid) {
-                    self.ended.insert(uid.clone(), pod);
-                }
-            }
-            if versions.changed().await.is_err() {
+        // The status that is shown at the end is the last one: what comes after the terminal phase belongs to it.
+        loop {
+            self.catch_up(app);
+            if self.gone.len() == self.pods.len() || versions.changed().await.is_err() {
                 break;
             }
         }
@@ -220,8 +247,8 @@ impl Session {
         while let Ok(note) = app.notices.try_recv() {
             self.printer.notice(&note);
         }
-        let ended = &mut self.ended;
-        let pods = self.pods.iter().filter_map(|uid| ended.remove(uid));
+        let last = &mut self.last;
+        let pods = self.pods.iter().filter_map(|uid| last.remove(uid));
         // The deletion is this command's housekeeping, not something that happened to the pod.
         let interrupted = self.why.is_some();
         pods.map(|pod| Stored {

@@ -27,7 +27,10 @@ pub(super) fn objects(pods: &[Stored], format: Format) -> anyhow::Result<()> {
 
 /// The table of `kubectl get pods` (rules L3–L8).
 pub(super) fn print_table(pods: &[Stored], now: Time) -> io::Result<()> {
-    let rows: Vec<_> = pods.iter().map(|pod| table::pod_row(&value(pod), now)).collect();
+    let rows: Vec<_> = pods
+        .iter()
+        .map(|pod| table::pod_row(&value(pod), now))
+        .collect();
     let mut stdout = io::stdout().lock();
     stdout.write_all(table::print(&rows).as_bytes())?;
     stdout.flush()
@@ -40,5 +43,9 @@ pub(super) fn all_succeeded(pods: &[Stored]) -> bool {
 }
 
 fn value(pod: &Stored) -> Value {
-    object::pod(&pod.object, pod.status.as_deref())
+    let mut object = (*pod.object).clone();
+    if let Some((by, grace)) = pod.deletion {
+        object::delete(&mut object, by, grace.unwrap_or(pod.pod.spec.grace));
+    }
+    object::pod(&object, pod.status.as_deref())
 }

@@ -41,11 +41,6 @@ impl Series {
         });
     }
 
-    /// Whether a try is on record at all.
-    pub(super) fn is_new(&self) -> bool {
-        self.0.is_none()
-    }
-
     fn current(&self, backoff: &Backoff, since: Time) -> Option<&Step> {
         self.0
             .as_ref()

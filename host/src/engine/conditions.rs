@@ -2,7 +2,9 @@
 
 use super::facts::{Facts, Hold};
 use super::phase::{self, View};
-use crate::model::{Condition, ConditionStatus, ConditionType, Phase, PodSpec, Role, Time};
+use crate::model::{
+    Condition, ConditionStatus, ConditionType, ContainerStatus, Phase, PodSpec, Role, Time,
+};
 
 /// What a condition says now, without its history.
 #[derive(Clone, Debug)]
@@ -44,11 +46,9 @@ pub(super) fn conditions(
         (ConditionType::PodScheduled, HOLDS),
     ];
     let restarting_all = facts.restarting_all(pod);
-    if restarting_all || facts.round > 0 {
-        all.push((
-            ConditionType::AllContainersRestarting,
-            all_restarting(restarting_all),
-        ));
+    let kind = ConditionType::AllContainersRestarting;
+    if restarting_all || before.iter().any(|old| old.kind == kind) {
+        all.push((kind, all_restarting(restarting_all)));
     }
     all.into_iter()
         .map(|(kind, says)| says.with_history(kind, before, now))
@@ -156,7 +156,7 @@ fn all_restarting(in_progress: bool) -> Now {
 }
 
 /// The containers of that kind as Kubernetes lists them: `[a b]`, or nothing at all.
-fn names(views: &[View], listed: impl Fn(Role, &crate::model::ContainerStatus) -> bool) -> String {
+fn names(views: &[View], listed: impl Fn(Role, &ContainerStatus) -> bool) -> String {
     let names: Vec<&str> = views
         .iter()
         .filter(|(role, status)| listed(*role, status))

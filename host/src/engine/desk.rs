@@ -129,14 +129,19 @@ impl<'a> Desk<'a> {
         self.notices.push(notice);
     }
 
-    /// Whether `time` has come; if not, the machine wants to be woken then. Every wait in the plan goes through here, so
-    /// [`wake_at`](super::PodMachine::wake_at) is exactly what the plan waits for.
+    /// Whether `time` has come; if not, the machine waits for it.
     pub(super) fn has_come(&mut self, time: Time) -> bool {
         if time <= self.now {
             return true;
         }
-        self.wake = Some(self.wake.map_or(time, |wake| wake.min(time)));
+        self.wait_until(time);
         false
+    }
+
+    /// Wants to be woken then. Every wait in the plan goes through here, so
+    /// [`wake_at`](super::PodMachine::wake_at) is exactly what the plan waits for.
+    pub(super) fn wait_until(&mut self, time: Time) {
+        self.wake = Some(self.wake.map_or(time, |wake| wake.min(time)));
     }
 
     /// What was said: notices, work, and when to be woken.

@@ -145,7 +145,8 @@ pub(super) fn error(container: &Container, detail: &str) -> Notice {
 }
 
 pub(super) fn start_failed(container: &Container, failure: &Failure) -> Notice {
-    error(container, &failure.message)
+    let detail = Some(failure.message.as_str()).filter(|message| !message.is_empty());
+    error(container, detail.unwrap_or(failure.reason))
 }
 
 pub(super) fn created(container: &Container) -> Notice {

@@ -1,6 +1,7 @@
 //! The phase, from the containers' statuses (rules B1 to B4).
 
 use super::facts::{Facts, Why};
+use super::slot::Slot;
 use crate::model::{ContainerState, ContainerStatus, Phase, Role};
 
 /// One container's status, with its role.
@@ -30,7 +31,7 @@ pub(super) fn of_the_end(facts: &Facts) -> Phase {
     let failed = facts
         .ending
         .is_some_and(|ending| matches!(ending.why, Why::DeadlineExceeded | Why::InitFailed));
-    let exited_0 = |slot: &super::slot::Slot| slot.ended.as_ref().is_some_and(|e| e.exit.code == 0);
+    let exited_0 = |slot: &Slot| slot.ended.as_ref().is_some_and(|e| e.exit.code == 0);
     if !failed && facts.mains().all(exited_0) {
         Phase::Succeeded
     } else {

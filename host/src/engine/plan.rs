@@ -7,7 +7,7 @@ use super::facts::{Facts, Hold, Holding, Outcome, Why};
 use super::init;
 use super::phase;
 use super::restart::Verdict;
-use super::slot::Ended;
+use super::slot::{Ended, Slot};
 use super::terminate::{self, StopCause};
 use super::{Backoff, Effect, notices};
 use crate::model::Role;
@@ -53,7 +53,7 @@ fn decide_the_end(facts: &mut Facts, desk: &mut Desk<'_>) {
     }
     let (pod, round) = (&desk.pod.spec, facts.round);
     let own_end = desk.now + pod.grace;
-    let failed_init = |slot: &super::slot::Slot| {
+    let failed_init = |slot: &Slot| {
         slot.spec.role == Role::Init
             && slot.verdict(pod, round) == Some(Verdict::Leave)
             && !slot.ended_in(round).is_some_and(Ended::succeeded)
@@ -67,7 +67,10 @@ fn decide_the_end(facts: &mut Facts, desk: &mut Desk<'_>) {
     {
         facts.end(Why::MainsDone, own_end);
     }
-    let still_active = facts.ending.is_none_or(|e| e.why == Why::MainsDone);
+    let still_active = match facts.ending {
+        None => true,
+        Some(ending) => ending.why == Why::MainsDone && !facts.all_down(),
+    };
     if let (Some(limit), Some(accepted), true) = (pod.active_deadline, facts.accepted, still_active)
         && desk.has_come(accepted + limit)
     {
@@ -102,7 +105,6 @@ fn restart_all(facts: &mut Facts, desk: &mut Desk<'_>) -> bool {
     facts.round = facts.round.saturating_add(1);
     for slot in &mut facts.slots {
         slot.waiting = None;
-        slot.pull.image = None;
     }
     true
 }

@@ -51,14 +51,11 @@ fn exited(facts: &mut Facts, desk: &mut Desk<'_>, attempt: &Attempt, exit: Exit)
 }
 
 fn probed(facts: &mut Facts, attempt: &Attempt, probe: ProbeKind, healthy: bool) {
-    let ending = facts.ending.is_some();
     let Some(instance) = current(facts, attempt).and_then(|slot| slot.current.as_mut()) else {
         return;
     };
     match (probe, healthy) {
         (ProbeKind::Readiness, healthy) => instance.readiness_passed = healthy,
-        // A pod coming to its end is only probed for readiness (rule D14).
-        (ProbeKind::Startup | ProbeKind::Liveness, _) if ending => {}
         (ProbeKind::Startup, true) => instance.startup_passed = true,
         (ProbeKind::Startup, false) if instance.startup_passed => {}
         (ProbeKind::Startup | ProbeKind::Liveness, false) => {
@@ -116,8 +113,8 @@ fn acquired(
 
 /// Of a pod coming to its end, what failed was broken off on purpose: nobody is told.
 fn complain(facts: &Facts, desk: &mut Desk<'_>, notice: Option<Notice>) {
-    if facts.ending.is_none() {
-        notice.into_iter().for_each(|notice| desk.record(notice));
+    if let (Some(notice), None) = (notice, facts.ending) {
+        desk.record(notice);
     }
 }
 
@@ -180,9 +177,6 @@ fn start_answered(
         }
     };
     instance.started = Some(started);
-    if instance.post_start == HookRun::Over {
-        slot.waiting = None;
-    }
     desk.record(notices::created(&slot.spec));
     desk.record(notices::started(&slot.spec));
     slot.settle(round);
@@ -202,10 +196,7 @@ fn hook_returned(
         return;
     };
     match (hook, result) {
-        (Hook::PostStart, Ok(_)) => {
-            instance.post_start = HookRun::Over;
-            slot.waiting = None;
-        }
+        (Hook::PostStart, Ok(_)) => instance.post_start = HookRun::Over,
         (Hook::PostStart, Err(_)) => {
             instance.post_start = HookRun::Failed;
             slot.waiting = Some(notices::post_start_waiting());

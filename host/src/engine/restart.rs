@@ -25,8 +25,11 @@ impl Verdict {
             return Self::Leave;
         }
         let policy = policy(pod, container);
-        if let Some(StopCause::Probe(_)) = ended.cause {
-            return restart_if(policy != RestartPolicy::Never);
+        match ended.cause {
+            Some(StopCause::Probe(_)) => return restart_if(policy != RestartPolicy::Never),
+            // It was killed only to be started again.
+            Some(StopCause::RestartAll) => return Self::Restart,
+            Some(StopCause::PodEnds | StopCause::PostStart) | None => {}
         }
         if let Some(action) = matching_rule(container, ended.exit.code) {
             return match action {

@@ -211,7 +211,7 @@ impl Slot {
     /// never nothing: what could not be created at this instant can't be at the next (rule A1).
     pub(super) fn start_failed(&mut self, config: &Config, now: Time) {
         self.current = None;
-        if self.restarts.is_new() {
+        if self.restarts.wait(&config.restarts, now).is_zero() {
             self.restarts.advance(&config.restarts, now, now);
         }
         self.gap = Some(Gap {
@@ -229,6 +229,7 @@ impl Slot {
         let (Some(started), Some(exit)) = (instance.started, instance.exit) else {
             return false;
         };
+        // What kept it waiting ended with its start, unless that itself failed (rule B6).
         if instance.post_start != HookRun::Failed {
             self.waiting = None;
         }

@@ -136,7 +136,7 @@ impl Stop {
         if self.term_at.is_some() {
             return self.term_at;
         }
-        let grace_is_over = desk.has_come(self.deadline);
+        let grace_is_over = self.deadline <= desk.now;
         if self.pre_stop == HookRun::Ahead && !grace_is_over {
             desk.ensure(Effect::RunHook {
                 attempt: attempt.clone(),
@@ -147,6 +147,7 @@ impl Stop {
         let hook_is_over = self.pre_stop == HookRun::Over;
         let may_term = grace_is_over || (hook_is_over && turn);
         if !may_term {
+            desk.wait_until(self.deadline);
             return None;
         }
         desk.give_up_hook(attempt, Hook::PreStop);

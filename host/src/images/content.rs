@@ -127,7 +127,9 @@ impl ContentStore {
             needed.extend(manifest.layers.into_iter().map(|layer| layer.digest));
         }
         for path in files(&self.dir.join("blobs").join("sha256"))? {
-            let digest = path.file_name().map(|name| format!("sha256:{}", name.to_string_lossy()));
+            let digest = path
+                .file_name()
+                .map(|name| format!("sha256:{}", name.to_string_lossy()));
             if digest.is_some_and(|digest| !needed.contains(&digest)) {
                 fs::remove_file(&path).map_err(ImageError::io(&path))?;
             }
@@ -142,11 +144,22 @@ impl ContentStore {
             path: self.blob_path(&named.manifest.digest),
             detail: detail.to_owned(),
         };
-        let wasm = manifest.layers.iter().find(|layer| layer.media_type == WASM_LAYER);
+        let wasm = manifest
+            .layers
+            .iter()
+            .find(|layer| layer.media_type == WASM_LAYER);
         let wasm = wasm.ok_or_else(|| corrupt("no application/wasm layer"))?;
-        let layers = manifest.layers.iter().filter(|layer| layer.media_type == TAR_LAYER);
-        let size = manifest.config.size + manifest.layers.iter().map(|layer| layer.size).sum::<u64>();
-        let env = config.config.env.iter().filter_map(|pair| pair.split_once('='));
+        let layers = manifest
+            .layers
+            .iter()
+            .filter(|layer| layer.media_type == TAR_LAYER);
+        let size =
+            manifest.config.size + manifest.layers.iter().map(|layer| layer.size).sum::<u64>();
+        let env = config
+            .config
+            .env
+            .iter()
+            .filter_map(|pair| pair.split_once('='));
         let image = Image {
             id: named.manifest.digest.clone(),
             wasm: self.blob_path(&wasm.digest),
@@ -155,7 +168,9 @@ impl ContentStore {
             layers: layers.map(|layer| self.blob_path(&layer.digest)).collect(),
             entrypoint: config.config.entrypoint.clone(),
             cmd: config.config.cmd.clone(),
-            env: env.map(|(name, value)| (name.into(), value.into())).collect(),
+            env: env
+                .map(|(name, value)| (name.into(), value.into()))
+                .collect(),
             working_dir: Some(config.config.working_dir.clone()).filter(|dir| !dir.is_empty()),
         };
         Ok(StoredImage {
@@ -326,15 +341,33 @@ mod tests {
             cmd: vec!["sh".into()],
             ..ImageConfig::default()
         };
-        let first = store.load("x:1", &wasm, Some(&rootfs), config.clone()).expect("loaded");
-        let again = store.load("y", &wasm, Some(&rootfs), config).expect("loaded");
-        assert_eq!(first.image.id, again.image.id, "the same content is the same image");
-        let found = store.find("docker.io/library/x:1").expect("read").expect("found");
+        let first = store
+            .load("x:1", &wasm, Some(&rootfs), config.clone())
+            .expect("loaded");
+        let again = store
+            .load("y", &wasm, Some(&rootfs), config)
+            .expect("loaded");
+        assert_eq!(
+            first.image.id, again.image.id,
+            "the same content is the same image"
+        );
+        let found = store
+            .find("docker.io/library/x:1")
+            .expect("read")
+            .expect("found");
         assert_eq!(found.image.cmd, ["sh"]);
         assert_eq!(fs::read(&found.image.wasm).expect("read"), EMPTY);
         assert_eq!(found.image.layers.len(), 1);
-        let names: Vec<_> = store.list().expect("list").into_iter().map(|i| i.name).collect();
-        assert_eq!(names, ["docker.io/library/x:1", "docker.io/library/y:latest"]);
+        let names: Vec<_> = store
+            .list()
+            .expect("list")
+            .into_iter()
+            .map(|i| i.name)
+            .collect();
+        assert_eq!(
+            names,
+            ["docker.io/library/x:1", "docker.io/library/y:latest"]
+        );
         store.remove("y").expect("removed");
         assert!(found.image.wasm.exists(), "x still needs it");
         store.remove("x:1").expect("removed");
@@ -349,7 +382,12 @@ mod tests {
         fs::write(&file, "#!/bin/sh").expect("written");
         let store = ContentStore::new(dir.path().join("images"));
         let refused = store.load("x", &file, None, ImageConfig::default());
-        assert!(refused.expect_err("refused").to_string().ends_with("x.wasm: not a WebAssembly file"));
+        assert!(
+            refused
+                .expect_err("refused")
+                .to_string()
+                .ends_with("x.wasm: not a WebAssembly file")
+        );
         assert!(store.find("x").expect("read").is_none());
     }
 }

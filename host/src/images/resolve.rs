@@ -79,9 +79,10 @@ impl Sources {
 }
 
 fn file_image(path: PathBuf, digest: String, size: u64) -> Image {
-    let name = path
-        .file_stem()
-        .map_or_else(|| "main".to_owned(), |stem| stem.to_string_lossy().into_owned());
+    let name = path.file_stem().map_or_else(
+        || "main".to_owned(),
+        |stem| stem.to_string_lossy().into_owned(),
+    );
     Image {
         id: format!("sha256:{digest}"),
         wasm: path,

@@ -5,7 +5,8 @@ use serde_json::{Map, Value, json};
 
 use super::convert::qos_class;
 use super::status::status as status_json;
-use crate::model::PodStatus;
+use super::time::object_time;
+use crate::model::{PodStatus, Seconds, Time};
 
 /// The pod with its status, keys sorted. Without a status it is as a server answers right after the create.
 pub fn pod(object: &k8s::Pod, status: Option<&PodStatus>) -> Value {
@@ -20,6 +21,12 @@ pub fn pod(object: &k8s::Pod, status: Option<&PodStatus>) -> Value {
         map.insert("status".to_owned(), status);
     }
     sorted(value)
+}
+
+/// Marks an object as being deleted: by when, and with how much grace (rule F1).
+pub fn delete(object: &mut k8s::Pod, by: Time, grace: Seconds) {
+    object.metadata.deletion_timestamp = Some(object_time(by));
+    object.metadata.deletion_grace_period_seconds = i64::try_from(grace.0).ok();
 }
 
 /// Several objects as one `v1` List.

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Bytes, ContainerName, Millicores, Namespace, PodName, PodUid, QosClass, Seconds, Time};
+use super::{
+    Bytes, ContainerName, Millicores, Namespace, PodName, PodUid, QosClass, Seconds, Time,
+};
 
 /// A validated, defaulted pod. Cheap to clone: the specification is shared.
 #[derive(Clone, Debug)]

@@ -9,10 +9,8 @@ use crate::model::{Attempt, Exit, Pod, Resources};
 /// Starts containers.
 pub trait ContainerRuntime: Send + Sync {
     /// Creates and starts one instance.
-    fn start(
-        &self,
-        request: StartRequest,
-    ) -> BoxFuture<'_, Result<Arc<dyn Container>, StartError>>;
+    fn start(&self, request: StartRequest)
+    -> BoxFuture<'_, Result<Arc<dyn Container>, StartError>>;
 }
 
 /// One running instance.

@@ -169,11 +169,17 @@ impl ApiStore {
     /// What changed after that version; `Expired` when the log no longer reaches back so far.
     pub fn since(&self, version: Version) -> Result<Vec<Change>, Conflict> {
         let inner = self.lock();
-        let oldest = inner.log.front().map_or(inner.version + 1, |c| c.object.version);
+        let oldest = inner
+            .log
+            .front()
+            .map_or(inner.version + 1, |c| c.object.version);
         if version + 1 < oldest {
             return Err(Conflict::Expired(version));
         }
-        let new = inner.log.iter().filter(|change| change.object.version > version);
+        let new = inner
+            .log
+            .iter()
+            .filter(|change| change.object.version > version);
         Ok(new.cloned().collect())
     }
 
@@ -229,7 +235,9 @@ mod tests {
     fn store() -> ApiStore {
         let store = ApiStore::default();
         let dir: Arc<Path> = Path::new("/").into();
-        store.create(testing::pod(), Default::default(), dir).expect("created");
+        store
+            .create(testing::pod(), Default::default(), dir)
+            .expect("created");
         store
     }
 
@@ -242,18 +250,24 @@ mod tests {
         let again = store.create(twin.clone(), Default::default(), Arc::clone(&dir));
         assert_eq!(again, Err(Conflict::AlreadyExists("pod".into())));
         store.remove(&testing::pod().meta.uid).expect("removed");
-        store.create(twin, Default::default(), dir).expect("the name is free");
+        store
+            .create(twin, Default::default(), dir)
+            .expect("the name is free");
     }
 
     #[test]
     fn f2_a_repeated_delete_may_only_shorten_the_grace() {
         let store = store();
         let uid = testing::pod().meta.uid;
-        let first = store.delete(&uid, Time::EPOCH, Some(Seconds(10))).expect("asked");
+        let first = store
+            .delete(&uid, Time::EPOCH, Some(Seconds(10)))
+            .expect("asked");
         for longer in [Some(Seconds(10)), Some(Seconds(11)), None] {
             assert_eq!(store.delete(&uid, Time::EPOCH, longer), Ok(first));
         }
-        let shorter = store.delete(&uid, Time::EPOCH, Some(Seconds(1))).expect("asked");
+        let shorter = store
+            .delete(&uid, Time::EPOCH, Some(Seconds(1)))
+            .expect("asked");
         assert!(shorter > first);
     }
 
@@ -263,7 +277,12 @@ mod tests {
         let uid = testing::pod().meta.uid;
         store.delete(&uid, Time::EPOCH, None).expect("asked");
         store.remove(&uid).expect("removed");
-        let kinds: Vec<_> = store.since(0).expect("kept").iter().map(|c| c.kind).collect();
+        let kinds: Vec<_> = store
+            .since(0)
+            .expect("kept")
+            .iter()
+            .map(|c| c.kind)
+            .collect();
         use ChangeKind::{Added, Deleted, Modified};
         assert_eq!(kinds, [Added, Modified, Deleted]);
         assert!(store.since(3).expect("kept").is_empty());

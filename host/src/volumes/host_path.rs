@@ -37,7 +37,9 @@ pub(super) fn open(path: &Path, kind: HostPathType) -> Result<Dir, String> {
         HostPathType::BlockDevice => (!fits(special::is_block_device)).then_some("block device"),
     };
     if let Some(wanted) = mismatch {
-        return Err(format!("hostPath type check failed: {shown} is not a {wanted}"));
+        return Err(format!(
+            "hostPath type check failed: {shown} is not a {wanted}"
+        ));
     }
     if !fits(Metadata::is_dir) {
         // WASI hands a guest directories only.

@@ -58,7 +58,14 @@ mod tests {
         let volume = Dir::open_ambient_dir(&root, ambient_authority()).expect("opened");
         open(&volume, "a/b").expect("made");
         assert!(root.join("a/b").is_dir());
-        for path in ["relative", "absolute", "twice", "relative/new", "../outside", "file"] {
+        for path in [
+            "relative",
+            "absolute",
+            "twice",
+            "relative/new",
+            "../outside",
+            "file",
+        ] {
             assert!(open(&volume, path).is_err(), "{path} must not open");
         }
         assert!(!machine.path().join("outside/new").exists());

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use wasi_preview1_component_adapter_provider as adapter;
+use wasm_encoder::reencode::Reencode;
 
 /// Why bytes are no program.
 #[derive(Debug, thiserror::Error)]
@@ -68,7 +69,7 @@ pub(super) fn to_component(bytes: &[u8]) -> Result<Cow<'_, [u8]>, AdaptError> {
 fn adapt(module: &[u8]) -> Result<Vec<u8>, AdaptError> {
     let encode = || {
         wit_component::ComponentEncoder::default()
-            .module(module)?
+            .module(&with_exit_codes(module)?)?
             .adapter(
                 adapter::WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME,
                 adapter::WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER,
@@ -76,6 +77,56 @@ fn adapt(module: &[u8]) -> Result<Vec<u8>, AdaptError> {
             .encode()
     };
     encode().map_err(|e| AdaptError::Module(one_line(&format!("{e:#}"))))
+}
+
+/// The one import the adapter does not do justice to: it turns every `proc_exit` but that of 0 into exit code 1, and restart rules
+/// (A14) go by the code. `exit-with-code` has the same signature at the level of core wasm, so the import is pointed there.
+const EXIT_WIT: &str = "
+    package peapod:adapt;
+    world exits { import wasi:cli/exit@0.2.12; }
+    package wasi:cli@0.2.12 {
+        interface exit { exit: func(status: result); exit-with-code: func(status-code: u8); }
+    }";
+
+fn with_exit_codes(module: &[u8]) -> anyhow::Result<Vec<u8>> {
+    let mut changed = wasm_encoder::Module::new();
+    let mut exits = Exits::default();
+    exits
+        .parse_core_module(&mut changed, wasmparser::Parser::new(0), module)
+        .map_err(|error| anyhow::anyhow!("{error}"))?;
+    if !exits.found {
+        return Ok(module.to_vec());
+    }
+    let mut bytes = changed.finish();
+    let mut resolve = wit_parser::Resolve::default();
+    let package = resolve.push_str("exit.wit", EXIT_WIT)?;
+    let world = resolve.select_world(&[package], None)?;
+    let encoding = wit_component::StringEncoding::UTF8;
+    wit_component::embed_component_metadata(&mut bytes, &resolve, world, encoding)?;
+    Ok(bytes)
+}
+
+#[derive(Default)]
+struct Exits {
+    found: bool,
+}
+
+impl Reencode for Exits {
+    type Error = std::convert::Infallible;
+
+    fn parse_import(
+        &mut self,
+        imports: &mut wasm_encoder::ImportSection,
+        mut import: wasmparser::Import<'_>,
+    ) -> Result<(), wasm_encoder::reencode::Error<Self::Error>> {
+        let adapter = adapter::WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME;
+        if import.module == adapter && import.name == "proc_exit" {
+            self.found = true;
+            import.module = "wasi:cli/exit@0.2.12";
+            import.name = "exit-with-code";
+        }
+        wasm_encoder::reencode::utils::parse_import(self, imports, import)
+    }
 }
 
 fn one_line(error: &impl ToString) -> String {

@@ -134,7 +134,10 @@ impl Ticker {
 
 fn tick(ticker: &Weak<Ticker>, engine: &wasmtime::EngineWeak) {
     while let (Some(ticker), Some(engine)) = (ticker.upgrade(), engine.upgrade()) {
-        let running = ticker.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let running = ticker
+            .running
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if *running == 0 {
             // Wakes now and then all the same, to notice that the engine is gone.
             let wait = ticker.woken.wait_timeout(running, Duration::from_secs(1));

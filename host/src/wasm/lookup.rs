@@ -1,7 +1,7 @@
 //! Which program a file in a container's root is.
 
-use std::io::{self, ErrorKind, Read};
 use std::collections::HashMap;
+use std::io::{self, ErrorKind, Read};
 use std::path::PathBuf;
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::SystemTime;
@@ -36,7 +36,11 @@ pub(super) struct KnownProgram {
 
 impl ContainerShared {
     /// What a guest asks to be run.
-    pub(super) async fn launch(self: Arc<Self>, command: Command, stdio: Stdio) -> Result<Launch, ErrorCode> {
+    pub(super) async fn launch(
+        self: Arc<Self>,
+        command: Command,
+        stdio: Stdio,
+    ) -> Result<Launch, ErrorCode> {
         if command.arguments.is_empty() {
             return Err(ErrorCode::Invalid);
         }

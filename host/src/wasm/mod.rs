@@ -27,7 +27,6 @@ pub use engine::{Allocation, WasmEngine};
 pub use runtime::WasmRuntime;
 
 /// Bindings of the project's own WIT package, `guests/wit`.
-#[expect(missing_docs, unreachable_pub, reason = "generated from WIT")]
 mod bindings {
     wasmtime::component::bindgen!({
         path: "../guests/wit",

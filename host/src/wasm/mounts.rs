@@ -66,7 +66,12 @@ impl MountTable {
     }
 
     /// Opens a file by absolute path, as open(2) with these options.
-    pub(super) fn open(&self, path: &str, options: &OpenOptions, writes: bool) -> io::Result<std::fs::File> {
+    pub(super) fn open(
+        &self,
+        path: &str,
+        options: &OpenOptions,
+        writes: bool,
+    ) -> io::Result<std::fs::File> {
         let (dir, rest, read_only) = self.resolve(path);
         if writes && read_only {
             return Err(io::ErrorKind::ReadOnlyFilesystem.into());
@@ -124,7 +129,11 @@ impl PreopensView<'_> {
     fn directories(&mut self) -> wasmtime::Result<Vec<(Resource<Descriptor>, String)>> {
         let mut list = Vec::with_capacity(self.mounts.mounts.len());
         for mount in &self.mounts.mounts {
-            let path = if mount.path.is_empty() { "/" } else { &mount.path };
+            let path = if mount.path.is_empty() {
+                "/"
+            } else {
+                &mount.path
+            };
             let descriptor = self.table.push(Descriptor::Dir(mount.guest.clone()))?;
             list.push((descriptor, path.to_owned()));
         }
@@ -171,7 +180,9 @@ mod tests {
         };
         let mut table = MountTable::new(&open("root"), false).expect("table");
         table.add("/data", &open("outer"), false).expect("mounted");
-        table.add("/data/in", &open("inner"), true).expect("mounted");
+        table
+            .add("/data/in", &open("inner"), true)
+            .expect("mounted");
         assert_eq!(table.resolve("/database/x").1, "database/x");
         assert_eq!(table.resolve("/data/in/../y").1, "y");
         assert_eq!(table.resolve("/data").1, ".");
@@ -180,7 +191,10 @@ mod tests {
         table.open("/data/y", &create, true).expect("written");
         assert!(machine.path().join("outer/y").exists());
         let refused = table.open("/data/in/z", &create, true);
-        assert_eq!(refused.expect_err("refused").kind(), ErrorKind::ReadOnlyFilesystem);
+        assert_eq!(
+            refused.expect_err("refused").kind(),
+            ErrorKind::ReadOnlyFilesystem
+        );
     }
 
     #[cfg(unix)]
@@ -190,15 +204,21 @@ mod tests {
         std::fs::create_dir(machine.path().join("root")).expect("made");
         std::fs::write(machine.path().join("secret"), "s").expect("written");
         std::os::unix::fs::symlink("../secret", machine.path().join("root/up")).expect("linked");
-        std::os::unix::fs::symlink(machine.path().join("secret"), machine.path().join("root/abs"))
-            .expect("linked");
+        std::os::unix::fs::symlink(
+            machine.path().join("secret"),
+            machine.path().join("root/abs"),
+        )
+        .expect("linked");
         let root = Dir::open_ambient_dir(machine.path().join("root"), ambient_authority())
             .expect("opened");
         let table = MountTable::new(&root, false).expect("table");
         let mut read = OpenOptions::new();
         read.read(true);
         for path in ["/up", "/abs", "/../secret"] {
-            assert!(table.open(path, &read, false).is_err(), "{path} must not open");
+            assert!(
+                table.open(path, &read, false).is_err(),
+                "{path} must not open"
+            );
         }
     }
 }

@@ -12,8 +12,8 @@ use wasmtime_wasi::I32Exit;
 
 use super::code::CodeCache;
 use super::guest::Guest;
-use super::lookup::KnownProgram;
 use super::limits::{MemoryBudget, OutOfMemory};
+use super::lookup::KnownProgram;
 use super::mounts::MountTable;
 use super::program::{Entry, Program};
 use super::signals::SignalQueue;
@@ -101,7 +101,11 @@ impl ContainerShared {
     }
 
     /// Starts a process.
-    pub(super) fn start(self: &Arc<Self>, parent: u32, launch: Launch) -> Result<Arc<Process>, TooMany> {
+    pub(super) fn start(
+        self: &Arc<Self>,
+        parent: u32,
+        launch: Launch,
+    ) -> Result<Arc<Process>, TooMany> {
         let mut table = self.table();
         if table.processes.len() >= PROCESSES_MAX {
             return Err(TooMany);
@@ -175,7 +179,10 @@ impl Process {
     }
 
     pub(super) fn args(&self) -> Vec<String> {
-        self.args.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.args
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     pub(super) fn age_ms(&self) -> u64 {

@@ -92,7 +92,10 @@ impl HostStream for Guest {
 
     async fn write(&mut self, stream: Resource<Handle>, bytes: Vec<u8>) -> Answer<()> {
         let stream = self.stream(&stream)?;
-        Ok(stream.write(&bytes).await.map_err(|error| stream_code(&error)))
+        Ok(stream
+            .write(&bytes)
+            .await
+            .map_err(|error| stream_code(&error)))
     }
 
     fn duplicate(&mut self, stream: Resource<Handle>) -> wasmtime::Result<Resource<Handle>> {

@@ -20,7 +20,11 @@ pub(super) fn create(request: &StartRequest) -> io::Result<Dir> {
     for dir in ["etc", "dev", "tmp"] {
         make_dir(&root, dir)?;
     }
-    write_if_absent_or_ours(&root, "etc/hostname", &format!("{}\n", request.host.hostname))?;
+    write_if_absent_or_ours(
+        &root,
+        "etc/hostname",
+        &format!("{}\n", request.host.hostname),
+    )?;
     write_if_absent_or_ours(&root, "etc/hosts", &request.host.hosts_file())?;
     Ok(root)
 }

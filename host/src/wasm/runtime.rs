@@ -43,9 +43,8 @@ impl WasmRuntime {
             })
             .await
             .map_err(|error| StartError::Create(error.to_string()))?;
-        let mounts = mount_table(&request).map_err(|(what, error)| {
-            StartError::Create(format!("{what}: {error}"))
-        })?;
+        let mounts = mount_table(&request)
+            .map_err(|(what, error)| StartError::Create(format!("{what}: {error}")))?;
         let stdin_open = request.stdin.then(Stream::pipe);
         let stdio = Stdio {
             stdin: stdin_open
@@ -57,7 +56,12 @@ impl WasmRuntime {
         let memory = MemoryBudget::new(request.resources.memory_limit);
         let shared = ContainerShared::new(Arc::clone(&self.code), program, mounts, memory);
         let launch = shared
-            .first(request.args.clone(), request.env.clone(), &request.working_dir, stdio)
+            .first(
+                request.args.clone(),
+                request.env.clone(),
+                &request.working_dir,
+                stdio,
+            )
             .await
             .map_err(StartError::Run)?;
         let init = shared
@@ -82,7 +86,10 @@ impl StartRequest {
         self.pod
             .spec
             .container(&self.attempt.container)
-            .map_or_else(|| self.image.id.clone(), |container| container.image.clone())
+            .map_or_else(
+                || self.image.id.clone(),
+                |container| container.image.clone(),
+            )
     }
 }
 

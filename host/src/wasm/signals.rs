@@ -77,7 +77,9 @@ impl signals::Host for Guest {
     }
 
     fn subscribe(&mut self) -> wasmtime::Result<Resource<DynPollable>> {
-        let arrival = self.table.push(Arrival(Arc::clone(&self.process.signals)))?;
+        let arrival = self
+            .table
+            .push(Arrival(Arc::clone(&self.process.signals)))?;
         subscribe(&mut self.table, arrival)
     }
 }

@@ -8,9 +8,7 @@ use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_util::sync::ReusableBoxFuture;
 use wasmtime_wasi::cli::{IsTerminal, StdinStream, StdoutStream};
-use wasmtime_wasi::p2::{
-    InputStream, OutputStream, Pollable, StreamError, StreamResult,
-};
+use wasmtime_wasi::p2::{InputStream, OutputStream, Pollable, StreamError, StreamResult};
 
 use super::stream::Stream;
 
@@ -134,7 +132,9 @@ impl AsyncRead for Polled {
                 return Poll::Ready(Ok(()));
             }
             let stream = this.stream.clone();
-            this.waiting = Some(ReusableBoxFuture::new(async move { stream.readable().await }));
+            this.waiting = Some(ReusableBoxFuture::new(
+                async move { stream.readable().await },
+            ));
         }
     }
 }
@@ -155,7 +155,9 @@ impl AsyncWrite for Polled {
                 return Poll::Ready(Ok(len));
             }
             let stream = this.stream.clone();
-            this.waiting = Some(ReusableBoxFuture::new(async move { stream.writable().await }));
+            this.waiting = Some(ReusableBoxFuture::new(
+                async move { stream.writable().await },
+            ));
         }
     }
 

@@ -27,7 +27,10 @@ pub(super) enum Stream {
 }
 
 /// A stream in a guest's handle table.
-#[expect(unreachable_pub, reason = "generated bindings re-export the type of a resource")]
+#[expect(
+    unreachable_pub,
+    reason = "generated bindings re-export the type of a resource"
+)]
 pub struct Handle(pub(super) Stream);
 
 /// A file opened through the container's mounts.

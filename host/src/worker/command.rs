@@ -35,7 +35,10 @@ pub(super) fn resolve(
         .working_dir
         .as_ref()
         .or(image.working_dir.as_ref())
-        .map_or_else(|| "/".to_owned(), |dir| format!("/{}", dir.trim_start_matches('/')));
+        .map_or_else(
+            || "/".to_owned(),
+            |dir| format!("/{}", dir.trim_start_matches('/')),
+        );
     Ok(Invocation {
         args,
         env,
@@ -44,11 +47,7 @@ pub(super) fn resolve(
 }
 
 /// The image's variables, then HOSTNAME, then the container's in order, each of which sees the earlier ones.
-fn environment(
-    container: &Container,
-    image: &Image,
-    host: &LogicalHost,
-) -> Vec<(String, String)> {
+fn environment(container: &Container, image: &Image, host: &LogicalHost) -> Vec<(String, String)> {
     let mut own: Vec<(String, String)> = Vec::new();
     for variable in &container.env {
         let value = expand(&variable.value, |name| value(&own, name));
@@ -106,7 +105,11 @@ mod tests {
             let mut container = testing::container("c");
             container.command = words(command);
             container.args = words(args);
-            assert_eq!(run(&container).args.join(" "), expected, "{command} / {args}");
+            assert_eq!(
+                run(&container).args.join(" "),
+                expected,
+                "{command} / {args}"
+            );
         }
     }
 
@@ -122,7 +125,11 @@ mod tests {
             .to_vec();
         container.args = words("$(B) $(PATH) $$(A)");
         let start = run(&container);
-        let get = |name| super::value(&start.env, name).unwrap_or("(unset)").to_owned();
+        let get = |name| {
+            super::value(&start.env, name)
+                .unwrap_or("(unset)")
+                .to_owned()
+        };
         assert_eq!([get("A"), get("B"), get("C")], ["1+", "1-$(C)", "3"]);
         assert_eq!(get("HOSTNAME"), "pod");
         assert_eq!(start.args[1..], ["1-$(C)", "/bin", "$(A)"]);

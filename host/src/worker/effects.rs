@@ -5,7 +5,9 @@ use std::sync::Arc;
 use super::command;
 use super::task::{Ports, Resources};
 use crate::engine::{Failure, Output};
-use crate::model::{Attempt, Container as Spec, Exit, ImagePullPolicy, Pod, TerminationMessagePolicy};
+use crate::model::{
+    Attempt, Container as Spec, Exit, ImagePullPolicy, Pod, TerminationMessagePolicy,
+};
 use crate::ports::{
     Container, Image, LogSink, LogSource, LogicalHost, PodVolumes, PullRequest, StartError,
     StartRequest,
@@ -92,8 +94,14 @@ pub(super) fn start_request(
     let spec: &Spec = spec.ok_or_else(|| missing("the container"))?;
     let image = resources.images.get(&attempt.container);
     let image = image.ok_or_else(|| missing("the image"))?;
-    let host = resources.host.as_ref().ok_or_else(|| missing("the logical host"))?;
-    let volumes = resources.volumes.as_ref().ok_or_else(|| missing("the volumes"))?;
+    let host = resources
+        .host
+        .as_ref()
+        .ok_or_else(|| missing("the logical host"))?;
+    let volumes = resources
+        .volumes
+        .as_ref()
+        .ok_or_else(|| missing("the volumes"))?;
     let start = command::resolve(spec, image, host).map_err(config)?;
     let mounts = volumes
         .mounts(spec, &start.env)

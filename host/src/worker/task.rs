@@ -9,9 +9,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::effects::{self, Ended, Kept, Running};
-use crate::engine::{
-    Action, Config, Effect, EffectId, Event, Notice, Output, PodMachine,
-};
+use crate::engine::{Action, Config, Effect, EffectId, Event, Notice, Output, PodMachine};
 use crate::model::{
     Attempt, ContainerName, Exit, Pod, PodStatus, PodUid, Seconds, TerminationMessagePolicy,
 };

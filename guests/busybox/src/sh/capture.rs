@@ -35,7 +35,10 @@ impl Capture {
             self.drain(reader);
         }
         let bytes = self.bytes.take();
-        let end = bytes.iter().rposition(|&byte| byte != b'\n').map_or(0, |last| last + 1);
+        let end = bytes
+            .iter()
+            .rposition(|&byte| byte != b'\n')
+            .map_or(0, |last| last + 1);
         String::from_utf8_lossy(bytes.get(..end).unwrap_or_default()).replace('\0', "")
     }
 }

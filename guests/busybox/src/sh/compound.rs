@@ -1,6 +1,9 @@
 //! Compound commands: groups, subshells, loops, conditions, cases.
 
-use brush_parser::ast::{CaseClauseCommand, CaseItemPostAction, CompoundCommand, CompoundList, ForClauseCommand, IfClauseCommand};
+use brush_parser::ast::{
+    CaseClauseCommand, CaseItemPostAction, CompoundCommand, CompoundList, ForClauseCommand,
+    IfClauseCommand,
+};
 
 use super::state::{Exec, Flow, Shell};
 
@@ -10,15 +13,23 @@ impl Shell {
         match command {
             CompoundCommand::BraceGroup(group) => self.list(&group.list),
             CompoundCommand::Subshell(subshell) => {
-                let status = self.subshell().run_to_end(|shell| shell.list(&subshell.list));
+                let status = self
+                    .subshell()
+                    .run_to_end(|shell| shell.list(&subshell.list));
                 self.check(status)
             }
             CompoundCommand::ForClause(clause) => self.for_clause(clause),
             CompoundCommand::CaseClause(clause) => self.case_clause(clause),
             CompoundCommand::IfClause(clause) => self.if_clause(clause),
-            CompoundCommand::WhileClause(clause) => self.while_clause(&clause.0, &clause.1.list, true),
-            CompoundCommand::UntilClause(clause) => self.while_clause(&clause.0, &clause.1.list, false),
-            CompoundCommand::Arithmetic(_) | CompoundCommand::ArithmeticForClause(_) | CompoundCommand::Coprocess(_) => {
+            CompoundCommand::WhileClause(clause) => {
+                self.while_clause(&clause.0, &clause.1.list, true)
+            }
+            CompoundCommand::UntilClause(clause) => {
+                self.while_clause(&clause.0, &clause.1.list, false)
+            }
+            CompoundCommand::Arithmetic(_)
+            | CompoundCommand::ArithmeticForClause(_)
+            | CompoundCommand::Coprocess(_) => {
                 self.complain("syntax error: not a command of a POSIX shell");
                 Err(Flow::Exit(2))
             }
@@ -59,7 +70,12 @@ impl Shell {
         Ok(0)
     }
 
-    fn while_clause(&mut self, condition: &CompoundList, body: &CompoundList, wanted: bool) -> Exec {
+    fn while_clause(
+        &mut self,
+        condition: &CompoundList,
+        body: &CompoundList,
+        wanted: bool,
+    ) -> Exec {
         let mut status = 0;
         loop {
             let go_on = self.round(|shell| {

@@ -19,7 +19,9 @@ impl Shell {
 
     /// Pipelines joined by `&&` and `||`.
     pub(crate) fn and_or(&mut self, list: &AndOrList) -> Exec {
-        let Some((last, before)) = list.additional.split_last() else { return self.pipeline(&list.first) };
+        let Some((last, before)) = list.additional.split_last() else {
+            return self.pipeline(&list.first);
+        };
         // `-e` looks only at the last: `false || true` and `false && true` are no reason to leave.
         self.status = self.untested(|shell| shell.pipeline(&list.first))?;
         for next in before {
@@ -43,7 +45,11 @@ impl Shell {
             [command] => shell.command(command),
             commands => shell.pipe(commands).and_then(|status| shell.check(status)),
         };
-        let status = if pipeline.bang { u8::from(self.untested(run)? == 0) } else { run(self)? };
+        let status = if pipeline.bang {
+            u8::from(self.untested(run)? == 0)
+        } else {
+            run(self)?
+        };
         self.status = status;
         Ok(status)
     }
@@ -55,7 +61,9 @@ impl Shell {
         }
         match command {
             Command::Simple(simple) => self.simple(simple).and_then(|status| self.check(status)),
-            Command::Compound(compound, redirects) => self.redirected(redirects.as_ref(), |shell| shell.compound(compound)),
+            Command::Compound(compound, redirects) => {
+                self.redirected(redirects.as_ref(), |shell| shell.compound(compound))
+            }
             Command::Function(function) => {
                 self.define(function);
                 Ok(0)
@@ -78,6 +86,10 @@ impl Shell {
     /// Leaves, under `-e`, on a status that is not 0 and that nothing tests.
     pub(crate) fn check(&mut self, status: u8) -> Exec {
         self.status = status;
-        if status != 0 && self.options.errexit && self.tested == 0 { Err(Flow::Exit(status)) } else { Ok(status) }
+        if status != 0 && self.options.errexit && self.tested == 0 {
+            Err(Flow::Exit(status))
+        } else {
+            Ok(status)
+        }
     }
 }

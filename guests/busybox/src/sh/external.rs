@@ -29,7 +29,7 @@ const PIPE_CAPACITY: usize = 64 * 1024;
 struct Ends {
     /// What the child prints into a `$( … )`.
     drains: Vec<(Stream, Rc<Capture>)>,
-    /// A here-document that no pipe holds as a whole.
+    /// A here-document that no pipe holds as a whole, where there is no place for a file either.
     feed: Option<(Stream, Vec<u8>)>,
 }
 
@@ -40,10 +40,6 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    pub(crate) fn pid(&self) -> Pid {
-        self.pid
-    }
-
     /// Feeds its here-document, reads what it prints into a substitution, and waits for its end.
     pub(crate) fn finish(mut self) -> u8 {
         self.feed();
@@ -92,12 +88,24 @@ impl Shell {
             return Some(Program::Applet);
         }
         let path = self.vars.get("PATH")?;
-        let file = |folder: &str| format!("{}/{name}", if folder.is_empty() { &self.cwd } else { folder }.trim_end_matches('/'));
-        path.split(':').map(file).find(|file| Path::new(file).is_file()).map(Program::File)
+        let file = |folder: &str| {
+            format!(
+                "{}/{name}",
+                if folder.is_empty() { &self.cwd } else { folder }.trim_end_matches('/')
+            )
+        };
+        path.split(':')
+            .map(file)
+            .find(|file| Path::new(file).is_file())
+            .map(Program::File)
     }
 
     /// Starts a program on this shell's descriptors; the status where that fails.
-    pub(crate) fn start(&self, args: &[String], environment: Vec<(String, String)>) -> Result<Running, u8> {
+    pub(crate) fn start(
+        &self,
+        args: &[String],
+        environment: Vec<(String, String)>,
+    ) -> Result<Running, u8> {
         let name = args.first().map_or("", String::as_str);
         let Some(program) = self.find_program(name) else {
             self.complain(format_args!("{name}: not found"));
@@ -112,10 +120,15 @@ impl Shell {
         };
         let started = self.launch(command.environment(environment.clone()));
         match (started, program) {
-            (Err(e), Program::File(path)) if e.kind() == ErrorKind::Unsupported && Path::new(&path).is_file() => {
+            (Err(e), Program::File(path))
+                if e.kind() == ErrorKind::Unsupported && Path::new(&path).is_file() =>
+            {
                 // ENOEXEC: a script without `#!` is for the shell that finds it.
-                let script = ["sh".to_owned(), path].into_iter().chain(args.iter().skip(1).cloned());
-                self.launch(Command::this(script).environment(environment)).map_err(|e| self.cannot_start(name, &e))
+                let script = ["sh".to_owned(), path]
+                    .into_iter()
+                    .chain(args.iter().skip(1).cloned());
+                self.launch(Command::this(script).environment(environment))
+                    .map_err(|e| self.cannot_start(name, &e))
             }
             (started, _) => started.map_err(|e| self.cannot_start(name, &e)),
         }
@@ -137,11 +150,20 @@ impl Shell {
         let stdout = output(&self.fds, 1, &mut ends)?;
         let stderr = match (self.fds.get(1), self.fds.get(2)) {
             // One pipe for both keeps their order.
-            (Some(Fd::Capture(one)), Some(Fd::Capture(two))) if Rc::ptr_eq(one, two) => Rc::clone(&stdout),
+            (Some(Fd::Capture(one)), Some(Fd::Capture(two))) if Rc::ptr_eq(one, two) => {
+                Rc::clone(&stdout)
+            }
             _ => output(&self.fds, 2, &mut ends)?,
         };
-        let command = command.directory(self.cwd.to_string()).stdin(&stdin).stdout(&stdout).stderr(&stderr);
-        command.spawn().map(|child| Running { pid: child.id(), ends })
+        let command = command
+            .directory(self.cwd.to_string())
+            .stdin(&stdin)
+            .stdout(&stdout)
+            .stderr(&stderr);
+        command.spawn().map(|child| Running {
+            pid: child.id(),
+            ends,
+        })
     }
 }
 
@@ -150,10 +172,15 @@ fn input(fds: &Fds, ends: &mut Ends) -> io::Result<Rc<Stream>> {
     match fds.get(0) {
         Some(Fd::Stream(stream)) => Ok(Rc::clone(stream)),
         Some(Fd::Text(text)) => {
-            let (reader, mut writer) = process::pipe()?;
             let mut text = text.borrow_mut();
             let rest = text.rest().to_vec();
             text.position += rest.len();
+            if rest.len() > PIPE_CAPACITY
+                && let Ok(stream) = spooled(&rest)
+            {
+                return Ok(Rc::new(stream));
+            }
+            let (reader, mut writer) = process::pipe()?;
             if rest.len() <= PIPE_CAPACITY {
                 writer.write_all(&rest)?;
             } else {
@@ -163,6 +190,21 @@ fn input(fds: &Fds, ends: &mut Ends) -> io::Result<Rc<Stream>> {
         }
         Some(Fd::Capture(_)) | None => Open::default().read().open("/dev/null").map(Rc::new),
     }
+}
+
+/// A here-document that no pipe holds, as a file that is gone by its name at once. Written into a pipe, it could wait for ever for a child
+/// that waits for its own output to be read.
+fn spooled(text: &[u8]) -> io::Result<Stream> {
+    let path = format!("/tmp/.here-document-{}", process::id());
+    Open::default()
+        .write()
+        .create()
+        .exclusive()
+        .open(&path)?
+        .write_all(text)?;
+    let stream = Open::default().read().open(&path);
+    std::fs::remove_file(&path)?;
+    stream
 }
 
 /// A child's standard output or error.

@@ -39,7 +39,10 @@ impl Fd {
     }
 
     pub(crate) fn text(text: &str) -> Self {
-        Self::Text(Rc::new(RefCell::new(Text { bytes: text.as_bytes().to_vec(), position: 0 })))
+        Self::Text(Rc::new(RefCell::new(Text {
+            bytes: text.as_bytes().to_vec(),
+            position: 0,
+        })))
     }
 
     fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -74,8 +77,17 @@ pub(crate) struct Fds(BTreeMap<i32, Fd>);
 impl Fds {
     /// The process's own three.
     pub(crate) fn standard() -> Self {
-        let streams = [(0, process::stdin()), (1, process::stdout()), (2, process::stderr())];
-        Self(streams.into_iter().map(|(number, stream)| (number, Fd::stream(stream))).collect())
+        let streams = [
+            (0, process::stdin()),
+            (1, process::stdout()),
+            (2, process::stderr()),
+        ];
+        Self(
+            streams
+                .into_iter()
+                .map(|(number, stream)| (number, Fd::stream(stream)))
+                .collect(),
+        )
     }
 
     pub(crate) fn get(&self, number: i32) -> Option<&Fd> {
@@ -96,11 +108,16 @@ impl Fds {
     }
 
     fn open(&self, number: i32) -> io::Result<&Fd> {
-        self.get(number).ok_or_else(|| io::Error::other("Bad file descriptor"))
+        self.get(number)
+            .ok_or_else(|| io::Error::other("Bad file descriptor"))
     }
 
     pub(crate) fn write(&self, number: i32, bytes: &[u8]) -> io::Result<()> {
-        if bytes.is_empty() { Ok(()) } else { self.open(number)?.write(bytes) }
+        if bytes.is_empty() {
+            Ok(())
+        } else {
+            self.open(number)?.write(bytes)
+        }
     }
 
     /// One byte, none at the end. The shell never reads ahead: what follows on its input belongs to the next command.

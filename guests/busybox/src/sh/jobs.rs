@@ -43,7 +43,10 @@ impl Jobs {
     pub(crate) fn named(&self, name: &str) -> Option<Pid> {
         match name.strip_prefix('%') {
             Some("" | "%" | "+") => self.jobs.last().map(|job| job.pid),
-            Some(number) => self.jobs.get(number.parse::<usize>().ok()?.checked_sub(1)?).map(|job| job.pid),
+            Some(number) => self
+                .jobs
+                .get(number.parse::<usize>().ok()?.checked_sub(1)?)
+                .map(|job| job.pid),
             None => name.parse().ok(),
         }
     }
@@ -70,6 +73,11 @@ impl Jobs {
                 job.ended = Some(u8::try_from(status).unwrap_or(u8::MAX));
             }
         }
-        self.jobs.iter().enumerate().filter(|(_, job)| job.ended.is_none()).map(|(index, job)| (index + 1, job.pid)).collect()
+        self.jobs
+            .iter()
+            .enumerate()
+            .filter(|(_, job)| job.ended.is_none())
+            .map(|(index, job)| (index + 1, job.pid))
+            .collect()
     }
 }

@@ -18,6 +18,7 @@ mod function;
 mod glob;
 mod jobs;
 mod param;
+mod parsed;
 mod pattern;
 mod pipeline;
 mod redirect;
@@ -32,3 +33,9 @@ mod vars;
 
 pub(crate) use builtins::{echo, kill, printf, test};
 pub(crate) use startup::main;
+pub(crate) use text::reason;
+
+/// Whether a text matches a pattern of the shell.
+pub(crate) fn matches(pattern: &str, text: &str) -> bool {
+    pattern::Pattern::parse(pattern).matches(text)
+}

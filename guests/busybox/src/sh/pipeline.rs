@@ -58,7 +58,9 @@ impl Shell {
         // First what runs here, since the others may be waiting for it; then the ends of the others.
         for (member, command) in members.iter_mut().zip(commands) {
             *member = match std::mem::replace(member, Member::Ended(0)) {
-                Member::Here(shell) => Member::Ended(shell.run_to_end(|shell| shell.command(command))),
+                Member::Here(shell) => {
+                    Member::Ended(shell.run_to_end(|shell| shell.command(command)))
+                }
                 other => other,
             };
         }
@@ -76,7 +78,9 @@ impl Shell {
         if self.fds.is_captured(2) {
             return None;
         }
-        let last = commands.iter().rposition(|command| !self.is_program(command))?;
+        let last = commands
+            .iter()
+            .rposition(|command| !self.is_program(command))?;
         // The last member's own output goes to the capture; read in the end, it must not be waited for by a member here before it.
         (last + 1 == commands.len() || !self.fds.is_captured(1)).then_some(last)
     }
@@ -84,14 +88,22 @@ impl Shell {
     /// Whether a command is certainly a program to be started, as far as can be seen without expanding it.
     fn is_program(&self, command: &Command) -> bool {
         match command {
-            Command::Simple(SimpleCommand { word_or_name: Some(word), .. }) => self.names_program(&word.value),
+            Command::Simple(SimpleCommand {
+                word_or_name: Some(word),
+                ..
+            }) => self.names_program(&word.value),
             _ => false,
         }
     }
 
     fn names_program(&self, name: &str) -> bool {
-        let literal = name.chars().all(|c| c.is_ascii_alphanumeric() || "_-+./[".contains(c));
-        literal && !self.functions.contains_key(name) && (builtins::find(name).is_none() || builtins::as_applet(name) && applets::is_applet(name))
+        let literal = name
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "_-+./[".contains(c));
+        literal
+            && !self.functions.contains_key(name)
+            && (builtins::find(name).is_none()
+                || builtins::as_applet(name) && applets::is_applet(name))
     }
 
     /// Starts a member as a child: the program it is, or a shell that runs it.
@@ -109,7 +121,9 @@ impl Shell {
 
     /// Starts a simple command that is a program, without waiting.
     fn start_simple(&mut self, simple: &SimpleCommand) -> Result<Running, Flow> {
-        let Prepared { args, assignments, .. } = self.prepare(simple)?;
+        let Prepared {
+            args, assignments, ..
+        } = self.prepare(simple)?;
         self.redirect(redirects(simple)).map_err(Flow::Exit)?;
         self.trace(&assignments, &args);
         for (name, value) in assignments {
@@ -127,7 +141,9 @@ impl Shell {
             shell.fds.set(0, Fd::stream(nothing));
         }
         let member = match list.first.seq.as_slice() {
-            [command] if list.additional.is_empty() && !list.first.bang => shell.start_member(command),
+            [command] if list.additional.is_empty() && !list.first.bang => {
+                shell.start_member(command)
+            }
             _ => match shell.start_shell(&super::unparse::and_or(list)) {
                 Ok(running) => Member::Running(running),
                 Err(_) => Member::Ended(2),

@@ -2,7 +2,9 @@
 
 use std::io::{self, ErrorKind};
 
-use brush_parser::ast::{IoFileRedirectKind, IoFileRedirectTarget, IoHereDocument, IoRedirect, RedirectList};
+use brush_parser::ast::{
+    IoFileRedirectKind, IoFileRedirectTarget, IoHereDocument, IoRedirect, RedirectList,
+};
 use peapod_guest::process::Open;
 
 use super::fd::Fd;
@@ -11,7 +13,11 @@ use super::text::reason;
 
 impl Shell {
     /// Runs something with the redirections of a compound command.
-    pub(crate) fn redirected(&mut self, redirects: Option<&RedirectList>, run: impl FnOnce(&mut Self) -> Exec) -> Exec {
+    pub(crate) fn redirected(
+        &mut self,
+        redirects: Option<&RedirectList>,
+        run: impl FnOnce(&mut Self) -> Exec,
+    ) -> Exec {
         match redirects {
             None => run(self),
             Some(list) => self.redirected_by(list.0.iter(), run),
@@ -19,7 +25,11 @@ impl Shell {
     }
 
     /// Runs something with redirections, which are undone afterwards. It is not run where one of them fails.
-    pub(crate) fn redirected_by<'a>(&mut self, redirects: impl Iterator<Item = &'a IoRedirect>, run: impl FnOnce(&mut Self) -> Exec) -> Exec {
+    pub(crate) fn redirected_by<'a>(
+        &mut self,
+        redirects: impl Iterator<Item = &'a IoRedirect>,
+        run: impl FnOnce(&mut Self) -> Exec,
+    ) -> Exec {
         let mut redirects = redirects.peekable();
         if redirects.peek().is_none() {
             return run(self);
@@ -34,7 +44,10 @@ impl Shell {
     }
 
     /// Redirects for good. The status where one fails; the message is written.
-    pub(crate) fn redirect<'a>(&mut self, redirects: impl Iterator<Item = &'a IoRedirect>) -> Result<(), u8> {
+    pub(crate) fn redirect<'a>(
+        &mut self,
+        redirects: impl Iterator<Item = &'a IoRedirect>,
+    ) -> Result<(), u8> {
         for redirect in redirects {
             match self.redirect_one(redirect) {
                 Ok(()) => {}
@@ -49,7 +62,9 @@ impl Shell {
         match redirect {
             IoRedirect::File(number, kind, target) => {
                 let default = match kind {
-                    IoFileRedirectKind::Read | IoFileRedirectKind::ReadAndWrite | IoFileRedirectKind::DuplicateInput => 0,
+                    IoFileRedirectKind::Read
+                    | IoFileRedirectKind::ReadAndWrite
+                    | IoFileRedirectKind::DuplicateInput => 0,
                     _ => 1,
                 };
                 let number = number.unwrap_or(default);
@@ -58,12 +73,16 @@ impl Shell {
                         let source = self.string(&word.value)?;
                         self.duplicate(number, &source)
                     }
-                    (_, IoFileRedirectTarget::Fd(source)) => self.duplicate(number, &source.to_string()),
+                    (_, IoFileRedirectTarget::Fd(source)) => {
+                        self.duplicate(number, &source.to_string())
+                    }
                     (_, IoFileRedirectTarget::Filename(word)) => {
                         let path = self.string(&word.value)?;
                         self.open_file(number, kind, &path)
                     }
-                    (_, IoFileRedirectTarget::ProcessSubstitution(..)) => self.refuse("process substitution is not supported"),
+                    (_, IoFileRedirectTarget::ProcessSubstitution(..)) => {
+                        self.refuse("process substitution is not supported")
+                    }
                 }
             }
             IoRedirect::HereDocument(number, document) => {
@@ -73,12 +92,17 @@ impl Shell {
             }
             IoRedirect::HereString(number, word) => {
                 let text = self.string(&word.value)?;
-                self.fds.set(number.unwrap_or(0), Fd::text(&format!("{text}\n")));
+                self.fds
+                    .set(number.unwrap_or(0), Fd::text(&format!("{text}\n")));
                 Ok(())
             }
             IoRedirect::OutputAndError(word, append) => {
                 let path = self.string(&word.value)?;
-                let kind = if *append { IoFileRedirectKind::Append } else { IoFileRedirectKind::Write };
+                let kind = if *append {
+                    IoFileRedirectKind::Append
+                } else {
+                    IoFileRedirectKind::Write
+                };
                 self.open_file(1, &kind, &path)?;
                 self.duplicate(2, "1")
             }
@@ -91,7 +115,11 @@ impl Shell {
     }
 
     fn here_document(&mut self, document: &IoHereDocument) -> Result<String, Flow> {
-        if document.requires_expansion { self.here_text(&document.doc.value) } else { Ok(document.doc.value.clone()) }
+        if document.requires_expansion {
+            self.here_text(&document.doc.value)
+        } else {
+            Ok(document.doc.value.clone())
+        }
     }
 
     /// `n>&m`, `n>&-`.
@@ -100,7 +128,11 @@ impl Shell {
             self.fds.close(number);
             return Ok(());
         }
-        let fd = source.parse().ok().and_then(|source| self.fds.get(source)).cloned();
+        let fd = source
+            .parse()
+            .ok()
+            .and_then(|source| self.fds.get(source))
+            .cloned();
         match fd {
             Some(fd) => {
                 self.fds.set(number, fd);
@@ -110,7 +142,12 @@ impl Shell {
         }
     }
 
-    fn open_file(&mut self, number: i32, kind: &IoFileRedirectKind, path: &str) -> Result<(), Flow> {
+    fn open_file(
+        &mut self,
+        number: i32,
+        kind: &IoFileRedirectKind,
+        path: &str,
+    ) -> Result<(), Flow> {
         // The shell's own descriptors, as redirected so far: the host only knows those of the process.
         if let Some(source) = special_file(path) {
             return self.duplicate(number, source);
@@ -118,12 +155,18 @@ impl Shell {
         let absolute = self.absolute(path);
         let open = match kind {
             IoFileRedirectKind::Append => Open::default().write().create().append(),
-            IoFileRedirectKind::Write if self.options.noclobber && std::path::Path::new(&absolute).is_file() => {
+            IoFileRedirectKind::Write
+                if self.options.noclobber && std::path::Path::new(&absolute).is_file() =>
+            {
                 return self.refuse(format_args!("can't create {path}: File exists"));
             }
-            IoFileRedirectKind::Write | IoFileRedirectKind::Clobber => Open::default().write().create().truncate(),
+            IoFileRedirectKind::Write | IoFileRedirectKind::Clobber => {
+                Open::default().write().create().truncate()
+            }
             IoFileRedirectKind::ReadAndWrite => Open::default().read().write().create(),
-            IoFileRedirectKind::Read | IoFileRedirectKind::DuplicateInput | IoFileRedirectKind::DuplicateOutput => Open::default().read(),
+            IoFileRedirectKind::Read
+            | IoFileRedirectKind::DuplicateInput
+            | IoFileRedirectKind::DuplicateOutput => Open::default().read(),
         };
         match open.open(&absolute) {
             Ok(stream) => {
@@ -147,7 +190,9 @@ fn special_file(path: &str) -> Option<&str> {
 
 fn cannot_open(kind: &IoFileRedirectKind, path: &str, e: &io::Error) -> String {
     match (kind, e.kind()) {
-        (IoFileRedirectKind::Read, ErrorKind::NotFound) => format!("can't open {path}: no such file"),
+        (IoFileRedirectKind::Read, ErrorKind::NotFound) => {
+            format!("can't open {path}: no such file")
+        }
         (IoFileRedirectKind::Read, _) => format!("can't open {path}: {}", reason(e)),
         (_, ErrorKind::NotFound) => format!("can't create {path}: nonexistent directory"),
         _ => format!("can't create {path}: {}", reason(e)),

@@ -9,7 +9,12 @@ use super::state::{Exec, Flow, Shell};
 
 /// How commands are parsed: as POSIX has it, so that `( (a) )` is two subshells and `a &> b` runs a in the background.
 pub(crate) fn posix() -> ParserOptions {
-    ParserOptions { enable_extended_globbing: false, posix_mode: true, sh_mode: true, ..ParserOptions::default() }
+    ParserOptions {
+        enable_extended_globbing: false,
+        posix_mode: true,
+        sh_mode: true,
+        ..ParserOptions::default()
+    }
 }
 
 /// A text that is no program.
@@ -21,19 +26,30 @@ pub(crate) enum Syntax {
 
 /// Parses a whole text.
 pub(crate) fn parse(text: &str) -> Result<Program, Syntax> {
-    let with = |options: &ParserOptions| brush_parser::Parser::new(text.as_bytes(), options).parse_program();
+    let with = |options: &ParserOptions| {
+        brush_parser::Parser::new(text.as_bytes(), options).parse_program()
+    };
     let refused = match with(&posix()) {
         Ok(program) => return Ok(program),
         Err(e) => e,
     };
     // What is no POSIX shell's syntax may still be of the wider one: `<<<`, `function f`.
-    if let Ok(program) = with(&ParserOptions { enable_extended_globbing: false, ..ParserOptions::default() }) {
+    if let Ok(program) = with(&ParserOptions {
+        enable_extended_globbing: false,
+        ..ParserOptions::default()
+    }) {
         return Ok(program);
     }
     Err(match refused {
-        ParseError::ParsingAtEndOfInput => Syntax::Incomplete("syntax error: unexpected end of file".to_owned()),
-        ParseError::Tokenizing { inner, .. } if inner.is_incomplete() => Syntax::Incomplete(format!("syntax error: {inner}")),
-        ParseError::ParsingNear(position) => Syntax::Wrong(format!("line {}: syntax error", position.line)),
+        ParseError::ParsingAtEndOfInput => {
+            Syntax::Incomplete("syntax error: unexpected end of file".to_owned())
+        }
+        ParseError::Tokenizing { inner, .. } if inner.is_incomplete() => {
+            Syntax::Incomplete(format!("syntax error: {inner}"))
+        }
+        ParseError::ParsingNear(position) => {
+            Syntax::Wrong(format!("line {}: syntax error", position.line))
+        }
         other @ ParseError::Tokenizing { .. } => Syntax::Wrong(other.to_string()),
     })
 }
@@ -62,7 +78,10 @@ impl Shell {
     }
 
     /// Runs a text that comes line by line: each command as soon as its last line is there.
-    pub(crate) fn run_lines(&mut self, mut next_line: impl FnMut() -> io::Result<Option<String>>) -> Exec {
+    pub(crate) fn run_lines(
+        &mut self,
+        mut next_line: impl FnMut() -> io::Result<Option<String>>,
+    ) -> Exec {
         let mut text = String::new();
         let mut fault = None;
         loop {

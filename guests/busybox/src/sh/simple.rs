@@ -1,6 +1,9 @@
 //! Simple commands: assignments, redirections and words; then the builtin, function or program the first word names.
 
-use brush_parser::ast::{Assignment, AssignmentName, AssignmentValue, CommandPrefixOrSuffixItem, IoRedirect, SimpleCommand};
+use brush_parser::ast::{
+    Assignment, AssignmentName, AssignmentValue, CommandPrefixOrSuffixItem, IoRedirect,
+    SimpleCommand,
+};
 
 use super::builtins::{self, Builtin};
 use super::state::{Exec, Flow, Shell};
@@ -61,20 +64,28 @@ impl Shell {
                 }
                 (builtin.run)(shell, &args)
             }),
-            Some(builtin) => {
-                self.redirected_by(redirects(command), |shell| shell.with_assignments(&assignments, |shell| (builtin.run)(shell, &args)))
-            }
+            Some(builtin) => self.redirected_by(redirects(command), |shell| {
+                shell.with_assignments(&assignments, |shell| (builtin.run)(shell, &args))
+            }),
             None => self.redirected_by(redirects(command), |shell| {
-                shell.with_assignments(&assignments, |shell| Ok(match shell.start(&args, shell.vars.exported()) {
-                    Ok(running) => running.finish(),
-                    Err(status) => status,
-                }))
+                shell.with_assignments(&assignments, |shell| {
+                    Ok(match shell.start(&args, shell.vars.exported()) {
+                        Ok(running) => running.finish(),
+                        Err(status) => status,
+                    })
+                })
             }),
         }
     }
 
     /// `exec`: without a command its redirections stay; with one, this shell ends as that command does.
-    fn exec(&mut self, builtin: Builtin, args: &[String], assignments: &[(String, String)], command: &SimpleCommand) -> Exec {
+    fn exec(
+        &mut self,
+        builtin: Builtin,
+        args: &[String],
+        assignments: &[(String, String)],
+        command: &SimpleCommand,
+    ) -> Exec {
         if let Err(status) = self.redirect(redirects(command)) {
             return Err(Flow::Exit(status));
         }
@@ -87,7 +98,10 @@ impl Shell {
 
     /// Expands a simple command's words and assignments, in this order.
     pub(crate) fn prepare(&mut self, command: &SimpleCommand) -> Result<Prepared, Flow> {
-        let name = command.word_or_name.as_ref().map_or("", |word| word.value.as_str());
+        let name = command
+            .word_or_name
+            .as_ref()
+            .map_or("", |word| word.value.as_str());
         // `export x=$y` assigns: what comes of $y stays one word.
         let declares = matches!(name, "export" | "readonly" | "local");
         let mut args = Vec::new();
@@ -96,11 +110,19 @@ impl Shell {
         }
         for item in command.suffix.iter().flat_map(|suffix| &suffix.0) {
             match item {
-                CommandPrefixOrSuffixItem::Word(word) => self.fields_into(&word.value, &mut args)?,
-                CommandPrefixOrSuffixItem::AssignmentWord(_, word) if declares => args.push(self.assigned(&word.value)?),
-                CommandPrefixOrSuffixItem::AssignmentWord(_, word) => self.fields_into(&word.value, &mut args)?,
+                CommandPrefixOrSuffixItem::Word(word) => {
+                    self.fields_into(&word.value, &mut args)?
+                }
+                CommandPrefixOrSuffixItem::AssignmentWord(_, word) if declares => {
+                    args.push(self.assigned(&word.value)?)
+                }
+                CommandPrefixOrSuffixItem::AssignmentWord(_, word) => {
+                    self.fields_into(&word.value, &mut args)?
+                }
                 CommandPrefixOrSuffixItem::IoRedirect(_) => {}
-                CommandPrefixOrSuffixItem::ProcessSubstitution(..) => return self.unsupported("process substitution"),
+                CommandPrefixOrSuffixItem::ProcessSubstitution(..) => {
+                    return self.unsupported("process substitution");
+                }
             }
         }
         let mut assignments = Vec::new();
@@ -111,6 +133,7 @@ impl Shell {
                 assignments.push(pair);
                 // `a=1 b=$a` sees the new a where there is no command.
                 if args.is_empty() {
+                    self.trace(&assignments[before..], &[]);
                     for (name, value) in assignments.drain(before..) {
                         self.assign(&name, &value)?;
                     }
@@ -124,7 +147,11 @@ impl Shell {
         match (&assignment.name, &assignment.value) {
             (AssignmentName::VariableName(name), AssignmentValue::Scalar(word)) => {
                 let value = self.assigned(&word.value)?;
-                let before = if assignment.append { self.vars.get(name).map_or("", |value| value) } else { "" };
+                let before = if assignment.append {
+                    self.vars.get(name).map_or("", |value| value)
+                } else {
+                    ""
+                };
                 Ok((name.clone(), format!("{before}{value}")))
             }
             _ => self.unsupported("an array"),
@@ -149,7 +176,11 @@ impl Shell {
     }
 
     /// Runs a command with variables that are only for it.
-    fn with_assignments(&mut self, assignments: &[(String, String)], run: impl FnOnce(&mut Self) -> Exec) -> Exec {
+    fn with_assignments(
+        &mut self,
+        assignments: &[(String, String)],
+        run: impl FnOnce(&mut Self) -> Exec,
+    ) -> Exec {
         let mut before: Vec<(&str, Option<Var>)> = Vec::new();
         for (name, value) in assignments {
             before.push((name, self.vars.var(name).cloned()));
@@ -166,11 +197,17 @@ impl Shell {
     /// Shows a command under `-x`.
     pub(crate) fn trace(&self, assignments: &[(String, String)], args: &[String]) {
         if self.options.xtrace {
-            let assigned = assignments.iter().map(|(name, value)| format!("{name}={}", quote_if_needed(value)));
-            let words: Vec<_> = assigned.chain(args.iter().map(|arg| quote_if_needed(arg))).collect();
+            let assigned = assignments
+                .iter()
+                .map(|(name, value)| format!("{name}={}", quote_if_needed(value)));
+            let words: Vec<_> = assigned
+                .chain(args.iter().map(|arg| quote_if_needed(arg)))
+                .collect();
             if !words.is_empty() {
                 // A trace that cannot be shown must not change what the script does.
-                let _ = self.fds.write(2, format!("+ {}\n", words.join(" ")).as_bytes());
+                let _ = self
+                    .fds
+                    .write(2, format!("+ {}\n", words.join(" ")).as_bytes());
             }
         }
     }

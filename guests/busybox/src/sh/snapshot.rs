@@ -20,15 +20,23 @@ impl Shell {
         let mut environment = self.vars.exported();
         environment.push((VARIABLE.to_owned(), self.state_as_source()));
         let head = ["sh", "-c", text, &self.name].map(str::to_owned);
-        let command = Command::this(head.into_iter().chain(self.args.iter().cloned())).environment(environment);
+        let command = Command::this(head.into_iter().chain(self.args.iter().cloned()))
+            .environment(environment);
         self.launch(command).map_err(|e| {
-            self.complain(format_args!("cannot start a subshell: {}", super::text::reason(&e)));
+            self.complain(format_args!(
+                "cannot start a subshell: {}",
+                super::text::reason(&e)
+            ));
             Flow::Exit(2)
         })
     }
 
     fn state_as_source(&self) -> String {
-        let last = self.jobs.last().map(|pid| pid.to_string()).unwrap_or_default();
+        let last = self
+            .jobs
+            .last()
+            .map(|pid| pid.to_string())
+            .unwrap_or_default();
         let mut source = format!("{} {} {last}\n", self.pid(), self.status);
         for (name, var) in self.vars.iter() {
             if let Some(value) = &var.value
@@ -57,14 +65,19 @@ impl Shell {
 
 /// Takes over the state that the parent shell left in the environment, if this shell is a subshell.
 pub(crate) fn adopt(shell: &mut Shell) -> Exec {
-    let Some(source) = shell.vars.get(VARIABLE).cloned() else { return Ok(0) };
+    let Some(source) = shell.vars.get(VARIABLE).cloned() else {
+        return Ok(0);
+    };
     if shell.vars.unset(VARIABLE).is_err() {
         return Ok(0);
     }
     let (head, source) = source.split_once('\n').unwrap_or((&source, ""));
     let mut head = head.split(' ');
     shell.pid = head.next().and_then(|pid| pid.parse().ok());
-    let status = head.next().and_then(|status| status.parse().ok()).unwrap_or(0);
+    let status = head
+        .next()
+        .and_then(|status| status.parse().ok())
+        .unwrap_or(0);
     let last = head.next().and_then(|pid| pid.parse().ok());
     let (name, args) = (Rc::clone(&shell.name), Rc::clone(&shell.args));
     shell.eval(source)?;

@@ -15,9 +15,18 @@ enum Source {
 
 /// Runs a shell and returns its exit status.
 pub(crate) fn main(args: &[String]) -> u8 {
-    let environment = || std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    let cwd = std::env::current_dir().ok().and_then(|cwd| cwd.into_os_string().into_string().ok()).unwrap_or_else(|| "/".to_owned());
-    let name = args.first().map_or("sh", String::as_str).trim_start_matches('-');
+    let environment = || {
+        std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+    };
+    let cwd = std::env::current_dir()
+        .ok()
+        .and_then(|cwd| cwd.into_os_string().into_string().ok())
+        .unwrap_or_else(|| "/".to_owned());
+    let name = args
+        .first()
+        .map_or("sh", String::as_str)
+        .trim_start_matches('-');
     let mut shell = Shell::new(name.rsplit('/').next().unwrap_or(name), environment(), &cwd);
     let source = match options(&mut shell, args.get(1..).unwrap_or_default()) {
         Ok(source) => source,
@@ -39,7 +48,11 @@ fn run(shell: &mut Shell, source: Source) -> Exec {
             Ok(bytes) => shell.eval(&String::from_utf8_lossy(&bytes)),
             Err(e) => {
                 shell.complain(format_args!("can't open '{path}': {}", reason(&e)));
-                Err(Flow::Exit(if e.kind() == std::io::ErrorKind::NotFound { 127 } else { 126 }))
+                Err(Flow::Exit(if e.kind() == std::io::ErrorKind::NotFound {
+                    127
+                } else {
+                    126
+                }))
             }
         },
         Source::Input => {
@@ -76,9 +89,16 @@ fn options(shell: &mut Shell, args: &[String]) -> Result<Source, String> {
                 'i' | 'l' => {}
                 'o' => {
                     let name = args.next().ok_or("-o: an option's name is missing")?;
-                    shell.set_named_option(&name, on).ok_or_else(|| format!("-o: illegal option {name}"))?;
+                    shell
+                        .set_named_option(&name, on)
+                        .ok_or_else(|| format!("-o: illegal option {name}"))?;
                 }
-                letter => *shell.options.letter(letter).ok_or_else(|| format!("illegal option -{letter}"))? = on,
+                letter => {
+                    *shell
+                        .options
+                        .letter(letter)
+                        .ok_or_else(|| format!("illegal option -{letter}"))? = on
+                }
             }
         }
     }

@@ -77,7 +77,11 @@ impl Options {
 
     /// `$-`.
     pub(crate) fn flags(mut self) -> String {
-        Self::LETTERS.iter().map(|(letter, _)| *letter).filter(|&letter| self.letter(letter).is_some_and(|on| *on)).collect()
+        Self::LETTERS
+            .iter()
+            .map(|(letter, _)| *letter)
+            .filter(|&letter| self.letter(letter).is_some_and(|on| *on))
+            .collect()
     }
 }
 
@@ -109,7 +113,11 @@ pub(crate) struct Shell {
 
 impl Shell {
     /// A shell with the process's environment and streams, in `cwd`.
-    pub(crate) fn new(name: &str, environment: impl Iterator<Item = (String, String)>, cwd: &str) -> Self {
+    pub(crate) fn new(
+        name: &str,
+        environment: impl Iterator<Item = (String, String)>,
+        cwd: &str,
+    ) -> Self {
         let mut shell = Self {
             name: name.into(),
             args: Rc::default(),
@@ -127,7 +135,10 @@ impl Shell {
             tested: 0,
         };
         shell.vars.init("IFS", " \t\n");
-        shell.vars.init("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+        shell.vars.init(
+            "PATH",
+            "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        );
         shell.vars.set_unchecked("PWD", cwd);
         shell
     }

@@ -16,20 +16,33 @@ pub(crate) struct Var {
 #[error("{0}: is read only")]
 pub(crate) struct ReadOnly(String);
 
+/// What one call of a function hid, with what was there before.
+type Hidden = Vec<(String, Option<Var>)>;
+
 /// The variables of a shell.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Vars {
     all: Rc<BTreeMap<String, Var>>,
     /// What `local` hid, per call of a function, to be put back.
-    hidden: Rc<Vec<Vec<(String, Option<Var>)>>>,
+    hidden: Rc<Vec<Hidden>>,
 }
 
 impl Vars {
     /// The environment, exported.
     pub(crate) fn from_environment(environment: impl Iterator<Item = (String, String)>) -> Self {
-        let var = |value: String| Var { value: Some(value.into()), exported: true, readonly: false };
-        let all = environment.filter(|(name, _)| super::text::is_name(name)).map(|(name, value)| (name, var(value))).collect();
-        Self { all: Rc::new(all), hidden: Rc::default() }
+        let var = |value: String| Var {
+            value: Some(value.into()),
+            exported: true,
+            readonly: false,
+        };
+        let all = environment
+            .filter(|(name, _)| super::text::is_name(name))
+            .map(|(name, value)| (name, var(value)))
+            .collect();
+        Self {
+            all: Rc::new(all),
+            hidden: Rc::default(),
+        }
     }
 
     /// Sets a variable where the environment did not.
@@ -49,7 +62,9 @@ impl Vars {
 
     /// The variable, made where it is not there, whatever its attributes.
     pub(crate) fn entry(&mut self, name: &str) -> &mut Var {
-        Rc::make_mut(&mut self.all).entry(name.to_owned()).or_default()
+        Rc::make_mut(&mut self.all)
+            .entry(name.to_owned())
+            .or_default()
     }
 
     pub(crate) fn set_unchecked(&mut self, name: &str, value: &str) {
@@ -91,7 +106,12 @@ impl Vars {
 
     /// A function is left: what it declared local is as before.
     pub(crate) fn leave(&mut self) {
-        for (name, before) in Rc::make_mut(&mut self.hidden).pop().unwrap_or_default().into_iter().rev() {
+        for (name, before) in Rc::make_mut(&mut self.hidden)
+            .pop()
+            .unwrap_or_default()
+            .into_iter()
+            .rev()
+        {
             self.restore(&name, before);
         }
     }

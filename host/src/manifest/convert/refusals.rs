@@ -22,7 +22,16 @@ pub(super) fn check(object: &k8s::Pod, faults: &mut Faults) {
     pod(&path, spec, faults);
     let inits = path.field("initContainers");
     for (at, one) in spec.init_containers.iter().flatten().enumerate() {
-        container(&inits.index(at), one, faults);
+        let path = inits.index(at);
+        let sidecar = one.restart_policy.as_deref() == Some("Always");
+        if sidecar && one.restart_policy_rules.is_some() {
+            not_yet(
+                &path.field("restartPolicyRules"),
+                "rules of a sidecar",
+                faults,
+            );
+        }
+        container(&path, one, faults);
     }
     let mains = path.field("containers");
     for (at, one) in spec.containers.iter().enumerate() {
@@ -69,9 +78,6 @@ fn container(path: &Path<'_>, one: &k8s::Container, faults: &mut Faults) {
     no("lifecycle", one.lifecycle.is_some(), "hooks");
     no("envFrom", one.env_from.is_some(), "variables from ConfigMaps and Secrets");
     no("volumeDevices", one.volume_devices.is_some(), "block devices");
-    let sidecar = one.restart_policy.as_deref() == Some("Always");
-    no("restartPolicyRules", sidecar && path.to_string().contains("init") && one.restart_policy_rules.is_some(), "rules on a sidecar");
-
     let env = path.field("env");
     for (at, variable) in one.env.iter().flatten().enumerate() {
         if variable.value_from.is_some() {
@@ -79,10 +85,9 @@ fn container(path: &Path<'_>, one: &k8s::Container, faults: &mut Faults) {
         }
     }
     let security = path.field("securityContext");
-    if let Some(context) = &one.security_context {
-        if context.privileged == Some(true) {
-            not_yet(&security.field("privileged"), "a privileged container", faults);
-        }
+    let privileged = one.security_context.as_ref().and_then(|context| context.privileged);
+    if privileged == Some(true) {
+        not_yet(&security.field("privileged"), "a privileged container", faults);
     }
     let resources = path.field("resources");
     let Some(wanted) = &one.resources else { return };

@@ -34,9 +34,13 @@ pub(super) fn apply(container: &mut Container, host_network: bool) {
         if let Some(EnvVarSource {
             field_ref,
             resource_field_ref,
+            file_key_ref,
             ..
         }) = &mut env.value_from
         {
+            if let Some(file) = file_key_ref {
+                file.optional.get_or_insert(false);
+            }
             selectors(field_ref.as_mut(), resource_field_ref.as_mut());
         }
     }
@@ -69,10 +73,12 @@ pub(super) fn apply(container: &mut Container, host_network: bool) {
                 http_get(http);
             }
         }
-        // Its feature gate is off by default, and the server then drops the field without a word (E8).
-        lifecycle.stop_signal = None;
     }
-    unset(&mut container.lifecycle);
+    // Its feature gate is off by default, and the server then drops the field without a word (E8).
+    let stop_signal = container.lifecycle.as_mut().map(|l| l.stop_signal.take());
+    if stop_signal.flatten().is_some() {
+        unset(&mut container.lifecycle);
+    }
 }
 
 fn unset_empty(container: &mut Container) {

@@ -111,6 +111,9 @@ fn pod_resources(spec: &mut PodSpec) {
         return;
     };
     round(resources);
+    if resources.limits.is_none() {
+        return;
+    }
     let mut requests = resources.requests.take().unwrap_or_default();
     for resource in ["cpu", "memory"] {
         if requests.contains_key(resource) {

@@ -57,6 +57,7 @@ pub(super) fn apply(volume: &mut Volume) {
     {
         template.metadata.get_or_insert_default();
         default(&mut template.spec.volume_mode, "Filesystem");
+        template.spec.resources.get_or_insert_default();
     }
     network(volume);
 }
@@ -70,6 +71,10 @@ fn network(volume: &mut Volume) {
         default(&mut source.pool, "rbd");
         default(&mut source.user, "admin");
         default(&mut source.keyring, "/etc/ceph/keyring");
+    }
+    if let Some(source) = &mut volume.scale_io {
+        default(&mut source.storage_mode, "ThinProvisioned");
+        default(&mut source.fs_type, "xfs");
     }
     if let Some(source) = &mut volume.azure_disk {
         default(&mut source.caching_mode, "ReadWrite");

@@ -11,11 +11,11 @@ use crate::manifest::path::Path;
 
 const MAX_RULES: usize = 20;
 const MAX_EXIT_CODES: usize = 255;
+const RULES_NEED_POLICY: &str = "must specify restartPolicy when restart rules are used";
 
 /// Validates the mains, then the init containers.
 pub(super) fn check(path: &Path<'_>, spec: &PodSpec, volumes: &Volumes<'_>, faults: &mut Faults) {
     let grace = spec.termination_grace_period_seconds.unwrap_or_default();
-    let pod_policy = spec.restart_policy.as_deref().unwrap_or_default();
     let mains = path.field("containers");
     let mut names = BTreeSet::new();
     if spec.containers.is_empty() {
@@ -23,7 +23,7 @@ pub(super) fn check(path: &Path<'_>, spec: &PodSpec, volumes: &Volumes<'_>, faul
     }
     for (at, container) in spec.containers.iter().enumerate() {
         let path = mains.index(at);
-        common(&path, container, volumes, pod_policy, faults);
+        common(&path, container, volumes, spec, faults);
         if !names.insert(container.name.as_str()) {
             faults.duplicate(&path.field("name"), &container.name);
         }
@@ -35,7 +35,12 @@ pub(super) fn check(path: &Path<'_>, spec: &PodSpec, volumes: &Volumes<'_>, faul
     let inits = path.field("initContainers");
     for (at, container) in spec.init_containers.iter().flatten().enumerate() {
         let path = inits.index(at);
-        common(&path, container, volumes, pod_policy, faults);
+        common(&path, container, volumes, spec, faults);
+        if container.restart_policy.is_some() || container.restart_policy_rules.is_none() {
+            restart(&path, container, faults);
+        } else {
+            faults.required(&path.field("restartPolicy"), RULES_NEED_POLICY);
+        }
         if !names.insert(container.name.as_str()) && !container.name.is_empty() {
             faults.duplicate(&path.field("name"), &container.name);
         }
@@ -45,8 +50,20 @@ pub(super) fn check(path: &Path<'_>, spec: &PodSpec, volumes: &Volumes<'_>, faul
             probes::check(&path, container, grace, faults);
         } else {
             probes::forbid(&path, container, faults);
+            let policies = path.field("resizePolicy");
+            for (at, policy) in container.resize_policy.iter().flatten().enumerate() {
+                if policy.restart_policy == "RestartContainer" {
+                    let path = policies.index(at);
+                    let message =
+                        "must not be set to 'RestartContainer' for non-sidecar initContainers";
+                    faults.invalid(
+                        &path.field("restartPolicy"),
+                        &policy.restart_policy,
+                        message,
+                    );
+                }
+            }
         }
-        restart(&path, container, faults);
     }
 }
 
@@ -54,7 +71,7 @@ fn common(
     path: &Path<'_>,
     container: &Container,
     volumes: &Volumes<'_>,
-    pod_policy: &str,
+    spec: &PodSpec,
     faults: &mut Faults,
 ) {
     let name = path.field("name");
@@ -66,9 +83,6 @@ fn common(
     let image = container.image.as_deref().unwrap_or_default();
     if image.is_empty() {
         faults.required(&path.field("image"), "");
-    } else if image != image.trim() {
-        let message = "must not have leading or trailing whitespace";
-        faults.invalid(&path.field("image"), image, message);
     }
     faults.one_of(
         &path.field("terminationMessagePolicy"),
@@ -76,7 +90,7 @@ fn common(
             .termination_message_policy
             .as_deref()
             .unwrap_or_default(),
-        &["FallbackToLogsOnError", "File"],
+        &["File", "FallbackToLogsOnError"],
     );
     ports::check(
         &path.field("ports"),
@@ -102,9 +116,12 @@ fn common(
     if let Some(wanted) = &container.resources {
         resources::check(&path.field("resources"), wanted, faults);
     }
+    let pod_policy = spec.restart_policy.as_deref().unwrap_or_default();
     resources::resize(&path.field("resizePolicy"), container, pod_policy, faults);
     if let Some(context) = &container.security_context {
-        security::container(&path.field("securityContext"), context, faults);
+        let host_users = spec.host_users != Some(false);
+        let path = path.field("securityContext");
+        security::container(&path, context, host_users, faults);
     }
 }
 
@@ -116,10 +133,7 @@ fn restart(path: &Path<'_>, container: &Container, faults: &mut Faults) {
         .as_deref()
         .unwrap_or_default();
     match container.restart_policy.as_deref() {
-        None if !rules.is_empty() => faults.required(
-            &policy,
-            "must specify restartPolicy when restart rules are used",
-        ),
+        None if !rules.is_empty() => faults.required(&policy, RULES_NEED_POLICY),
         None => {}
         Some(text) => faults.one_of(&policy, text, &["Always", "Never", "OnFailure"]),
     }
@@ -151,14 +165,7 @@ fn rule(path: &Path<'_>, rule: &ContainerRestartRule, faults: &mut Faults) {
     faults.one_of(&operator, &codes.operator, &["In", "NotIn"]);
     let values = codes.values.as_deref().unwrap_or_default();
     let field = exit_codes.field("values");
-    if values.is_empty() {
-        faults.required(&field, "must specify at least one exit code");
-    } else if values.len() > MAX_EXIT_CODES {
+    if values.len() > MAX_EXIT_CODES {
         too_many(&field, values.len(), MAX_EXIT_CODES, faults);
-    }
-    for (at, value) in values.iter().enumerate() {
-        if !(0..=255).contains(value) {
-            faults.invalid(&field.index(at), *value, &text::range(0, 255));
-        }
     }
 }

@@ -46,7 +46,7 @@ pub(super) fn config(path: &Path<'_>, spec: &PodSpec, faults: &mut Faults) {
         if search != "." {
             let search = search.strip_suffix('.').unwrap_or(search);
             let path = searches.index(at);
-            forms(&path, Some(search), text::subdomain, faults);
+            forms(&path, Some(search), text::search_domain, faults);
         }
     }
     let options = path.field("options");
@@ -63,16 +63,16 @@ pub(super) fn hostname_override(path: &Path<'_>, spec: &PodSpec, faults: &mut Fa
         return;
     };
     let path = path.field("hostnameOverride");
-    forms(&path, Some(name), text::subdomain, faults);
-    if name.len() > 64 {
-        faults.invalid(&path, name, "must be no more than 64 characters");
-    }
     if spec.set_hostname_as_fqdn == Some(true) {
-        faults.forbidden(&path, "may not be set when `setHostnameAsFQDN` is true");
+        faults.forbidden(&path, "may not be specified when setHostnameAsFQDN is true");
     }
     if spec.host_network == Some(true) {
-        faults.forbidden(&path, "may not be set when `hostNetwork` is true");
+        faults.forbidden(&path, "may not be specified when hostNetwork is true");
     }
+    if name.len() > 64 {
+        faults.too_long(&path, 64);
+    }
+    forms(&path, Some(name), text::subdomain, faults);
 }
 
 /// Validates `hostAliases` (H10).
@@ -88,7 +88,25 @@ pub(super) fn host_aliases(path: &Path<'_>, spec: &PodSpec, faults: &mut Faults)
 }
 
 fn ip(path: &Path<'_>, address: &str, faults: &mut Faults) {
-    if address.parse::<IpAddr>().is_err() {
-        faults.invalid(path, address, text::IP);
+    match address.parse::<IpAddr>() {
+        Ok(IpAddr::V6(ip)) if ip.to_ipv4_mapped().is_some() => {
+            faults.invalid(path, address, "must not be an IPv4-mapped IPv6 address");
+        }
+        Ok(_) => {}
+        Err(_) if without_leading_zeros(address).parse::<IpAddr>().is_ok() => {
+            faults.invalid(path, address, "must not have leading 0s");
+        }
+        Err(_) => faults.invalid(path, address, text::IP),
     }
+}
+
+fn without_leading_zeros(address: &str) -> String {
+    let parts: Vec<&str> = address
+        .split('.')
+        .map(|part| match part.trim_start_matches('0') {
+            "" if !part.is_empty() => "0",
+            rest => rest,
+        })
+        .collect();
+    parts.join(".")
 }

@@ -1,7 +1,8 @@
 //! `env` and `envFrom` (K31–K35).
 
 use k8s_openapi::api::core::v1::{
-    EnvFromSource, EnvVar, EnvVarSource, ObjectFieldSelector, ResourceFieldSelector,
+    EnvFromSource, EnvVar, EnvVarSource, FileKeySelector, ObjectFieldSelector, PodSpec,
+    ResourceFieldSelector,
 };
 
 use super::{forms, text};
@@ -54,7 +55,10 @@ fn value_from(path: &Path<'_>, from: &EnvVarSource, valued: bool, faults: &mut F
         sources += 1;
         key_ref(&path.field("secretKeyRef"), &key.name, &key.key, faults);
     }
-    sources += usize::from(from.file_key_ref.is_some());
+    if let Some(file) = &from.file_key_ref {
+        sources += 1;
+        file_ref(&path.field("fileKeyRef"), file, faults);
+    }
     if sources == 0 {
         faults.invalid(
             path,
@@ -69,6 +73,55 @@ fn value_from(path: &Path<'_>, from: &EnvVarSource, valued: bool, faults: &mut F
             "",
             "may not have more than one field specified at a time",
         );
+    }
+}
+
+fn file_ref(path: &Path<'_>, file: &FileKeySelector, faults: &mut Faults) {
+    for (field, value, form) in [
+        ("key", &file.key, text::env_name as fn(&str) -> Vec<String>),
+        ("volumeName", &file.volume_name, text::label),
+        ("path", &file.path, |path: &str| {
+            text::no_backsteps(path).into_iter().collect()
+        }),
+    ] {
+        if value.is_empty() {
+            faults.required(&path.field(field), "");
+        } else {
+            forms(&path.field(field), Some(value), form, faults);
+        }
+    }
+}
+
+/// Holds the volumes named by `fileKeyRef` against those there are.
+pub(super) fn files(path: &Path<'_>, spec: &PodSpec, faults: &mut Faults) {
+    for (field, containers) in [
+        ("initContainers", spec.init_containers.as_ref()),
+        ("containers", Some(&spec.containers)),
+    ] {
+        let list = path.field(field);
+        for (at, container) in containers.into_iter().flatten().enumerate() {
+            let path = list.index(at);
+            let env = path.field("env");
+            for (at, variable) in container.env.iter().flatten().enumerate() {
+                let from = variable.value_from.as_ref();
+                let Some(file) = from.and_then(|from| from.file_key_ref.as_ref()) else {
+                    continue;
+                };
+                let variable = env.index(at);
+                let from = variable.field("valueFrom");
+                let path = from.field("fileKeyRef");
+                let path = path.field("volumeName");
+                let volumes = spec.volumes.as_deref().unwrap_or_default();
+                match volumes.iter().find(|v| v.name == file.volume_name) {
+                    None => faults.not_found(&path, &file.volume_name),
+                    Some(volume) if volume.empty_dir.is_none() => {
+                        let message = "referenced volume must be of type emptyDir";
+                        faults.invalid(&path, &file.volume_name, message);
+                    }
+                    Some(_) => {}
+                }
+            }
+        }
     }
 }
 
@@ -175,6 +228,36 @@ pub(super) fn resource_ref(
             ],
         );
     }
+    divisor(path, resource, faults);
+}
+
+/// The units a value may be counted in.
+fn divisor(path: &Path<'_>, resource: &ResourceFieldSelector, faults: &mut Faults) {
+    let divisor = resource.divisor.as_ref().map_or("0", |q| q.0.as_str());
+    if divisor == "0" {
+        return;
+    }
+    let name = resource.resource.as_str();
+    let sizes = [
+        "1", "1k", "1M", "1G", "1T", "1P", "1E", "1Ki", "1Mi", "1Gi", "1Ti", "1Pi", "1Ei",
+    ];
+    let (allowed, what): (&[&str], &str) = match name.split_once('.').map(|(_, kind)| kind) {
+        Some("cpu") => (&["1m", "1"], "cpu"),
+        Some("memory") => (&sizes, "memory"),
+        Some("ephemeral-storage") => (&sizes, "local ephemeral storage"),
+        Some(kind) if kind.starts_with("hugepages-") => (&sizes, "hugepages"),
+        _ => return,
+    };
+    if !allowed.contains(&divisor) {
+        let list = if what == "cpu" {
+            "1m and 1".to_owned()
+        } else {
+            sizes.join(", ")
+        };
+        let message =
+            format!("only divisor's values {list} are supported with the {what} resource");
+        faults.invalid(&path.field("divisor"), name, &message);
+    }
 }
 
 /// Validates `envFrom`. What is wrong with the sources of an entry is told of the whole list, as the server does.
@@ -198,7 +281,7 @@ pub(super) fn from(path: &Path<'_>, list: &[EnvFromSource], faults: &mut Faults)
                 faults.required(&reference.field("name"), "");
             } else {
                 let path = reference.field("name");
-                forms(&path, Some(name), text::subdomain, faults);
+                forms(&path, Some(name), text::subdomain_prefix, faults);
             }
         }
         match sources {

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use k8s_openapi::api::core::v1::PodSpec;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
+use serde_json::json;
 
 use super::{forms, text};
-use crate::manifest::fault::Faults;
+use crate::manifest::fault::{Faults, Json};
 use crate::manifest::path::Path;
 
 const MAX_ANNOTATIONS: usize = 256 << 10;
@@ -14,14 +16,8 @@ const MAX_ANNOTATIONS: usize = 256 << 10;
 pub(super) fn check(meta: &ObjectMeta, faults: &mut Faults) {
     let path = Path::root("metadata");
     if let Some(base) = &meta.generate_name {
-        // A base may end in a dash: a name does not, once something is appended.
-        let masked = match base.strip_suffix('-') {
-            Some(head) if !head.is_empty() => format!("{head}a"),
-            _ => base.clone(),
-        };
-        for message in text::subdomain(&masked) {
-            faults.invalid(&path.field("generateName"), base, &message);
-        }
+        let path = path.field("generateName");
+        forms(&path, Some(base), text::subdomain_prefix, faults);
     }
     match &meta.name {
         None => faults.required(&path.field("name"), "name or generateName is required"),
@@ -45,14 +41,17 @@ pub(super) fn check(meta: &ObjectMeta, faults: &mut Faults) {
         faults,
     );
     let finalizers = path.field("finalizers");
-    for (at, name) in meta.finalizers.iter().flatten().enumerate() {
+    let names = meta.finalizers.as_deref().unwrap_or_default();
+    for (at, name) in names.iter().enumerate() {
         let path = finalizers.index(at);
         forms(&path, Some(name), text::qualified_name, faults);
+    }
+    for (at, name) in names.iter().enumerate() {
         if !name.contains('/')
             && !["kubernetes", "orphan", "foregroundDeletion"].contains(&name.as_str())
         {
             faults.invalid(
-                &path,
+                &finalizers.index(at),
                 name,
                 "name is neither a standard finalizer name nor is it fully qualified",
             );
@@ -89,8 +88,31 @@ fn annotations(
     }
 }
 
+/// Annotations that mean something to a pod.
+pub(super) fn pod_annotations(meta: &ObjectMeta, spec: &PodSpec, faults: &mut Faults) {
+    const MIRROR: &str = "kubernetes.io/config.mirror";
+    const COST: &str = "controller.kubernetes.io/pod-deletion-cost";
+    let path = Path::root("metadata");
+    let path = path.field("annotations");
+    let value = |key: &str| meta.annotations.as_ref().and_then(|map| map.get(key));
+    if let Some(value) = value(MIRROR).filter(|_| spec.node_name.is_none()) {
+        let message = "must set spec.nodeName if mirror pod annotation is set";
+        faults.invalid(&path.key(MIRROR), value, message);
+    }
+    // Go refuses a plus sign and leading zeros here, so that one number has one spelling.
+    let plain = |text: &str| {
+        let digits = text.strip_prefix('-').unwrap_or(text);
+        text.parse::<i32>().is_ok()
+            && !text.starts_with('+')
+            && (digits == "0" || !digits.starts_with('0'))
+    };
+    if let Some(value) = value(COST).filter(|text| !plain(text)) {
+        faults.invalid(&path.key(COST), value, "must be a 32bit integer");
+    }
+}
+
 fn owners(path: &Path<'_>, owners: &[OwnerReference], faults: &mut Faults) {
-    let mut controllers = 0;
+    let mut controller: Option<String> = None;
     for owner in owners {
         for (field, value, message) in [
             (
@@ -106,9 +128,17 @@ fn owners(path: &Path<'_>, owners: &[OwnerReference], faults: &mut Faults) {
                 faults.invalid(&path.field(field), value, message);
             }
         }
-        controllers += usize::from(owner.controller == Some(true));
-    }
-    if controllers > 1 {
-        faults.forbidden(path, "Only one reference can have Controller set to true");
+        if owner.controller == Some(true) {
+            let name = format!("{}/{}", owner.kind, owner.name);
+            if let Some(first) = &controller {
+                let message = format!(
+                    "Only one reference can have Controller set to true. Found \"true\" in references for \
+                     {first} and {name}"
+                );
+                faults.invalid(path, Json(json!(owners).to_string()), &message);
+            } else {
+                controller = Some(name);
+            }
+        }
     }
 }

@@ -77,6 +77,7 @@ pub(super) fn pod(pod: &k8s::Pod) -> Vec<FieldFault> {
     let mut faults = Faults::default();
     metadata::check(&pod.metadata, &mut faults);
     if let Some(spec) = &pod.spec {
+        metadata::pod_annotations(&pod.metadata, spec, &mut faults);
         self::spec(spec, &mut faults);
         after_spec(spec, &mut faults);
     }
@@ -91,9 +92,8 @@ fn spec(spec: &k8s::PodSpec, faults: &mut Faults) {
         faults,
     );
     container::check(&path, spec, &volumes, faults);
-    if let Some(wanted) = &spec.resources {
-        resources::check(&path.field("resources"), wanted, faults);
-    }
+    resources::pod(&path.field("resources"), spec, faults);
+    security::host_network(&path.field("containers"), spec, faults);
     let value = |value: &Option<String>| value.clone().unwrap_or_default();
     faults.one_of(
         &path.field("restartPolicy"),
@@ -114,7 +114,9 @@ fn spec(spec: &k8s::PodSpec, faults: &mut Faults) {
     scheduling::affinity(&path.field("affinity"), spec.affinity.as_ref(), faults);
     dns::config(&path.field("dnsConfig"), spec, faults);
     scheduling::gates(&path, spec, faults);
+    scheduling::spread(&path.field("topologySpreadConstraints"), spec, faults);
     security::host_users(&path, spec, faults);
+    dns::hostname_override(&path, spec, faults);
     for (field, name) in [
         ("serviceAccountName", &spec.service_account_name),
         ("nodeName", &spec.node_name),
@@ -131,7 +133,6 @@ fn spec(spec: &k8s::PodSpec, faults: &mut Faults) {
     for (field, name) in [("hostname", &spec.hostname), ("subdomain", &spec.subdomain)] {
         forms(&path.field(field), name.as_deref(), text::label, faults);
     }
-    dns::hostname_override(&path, spec, faults);
     scheduling::tolerations(&path.field("tolerations"), spec, faults);
     dns::host_aliases(&path.field("hostAliases"), spec, faults);
     for (field, name) in [
@@ -143,11 +144,13 @@ fn spec(spec: &k8s::PodSpec, faults: &mut Faults) {
     if let Some(os) = &spec.os {
         let path = path.field("os");
         if os.name.is_empty() {
-            faults.required(&path.field("name"), "cannot be empty");
+            faults.required(&path.field("name"), "");
         } else {
             faults.one_of(&path, &os.name, &["linux", "windows"]);
         }
     }
+    security::operating_system(&path, spec, faults);
+    env::files(&path, spec, faults);
 }
 
 /// What the server looks at when the specification as such is done.
@@ -167,6 +170,19 @@ fn after_spec(spec: &k8s::PodSpec, faults: &mut Faults) {
                         "must not be specified when serviceAccountName is not set",
                     );
                 }
+            }
+        }
+    }
+    for (field, containers) in [
+        ("containers", Some(&spec.containers)),
+        ("initContainers", spec.init_containers.as_ref()),
+    ] {
+        let path = path.field(field);
+        for (at, container) in containers.into_iter().flatten().enumerate() {
+            let image = container.image.as_deref().unwrap_or_default();
+            if image != image.trim() {
+                let message = "must not have leading or trailing whitespace";
+                faults.invalid(&path.index(at).field("image"), image, message);
             }
         }
     }

@@ -82,7 +82,7 @@ fn propagation(list: &Path<'_>, container: &Container, mount: &VolumeMount, faul
     }
     if let Some(recursive) = mount.recursive_read_only.as_deref() {
         let path = list.field("recursiveReadOnly");
-        if recursive != "Disabled" {
+        if matches!(recursive, "Enabled" | "IfPossible") {
             if mount.read_only != Some(true) {
                 faults.forbidden(&path, "may only be specified when readOnly is true");
             }
@@ -121,12 +121,15 @@ fn devices(path: &Path<'_>, container: &Container, volumes: &Volumes<'_>, faults
         }
         if device.device_path.is_empty() {
             faults.required(&device_path, "");
-        } else if !paths.insert(&device.device_path) {
+        }
+        if paths.contains(&device.device_path) {
             faults.invalid(&device_path, &device.device_path, "must be unique");
         }
         if text::no_backsteps(&device.device_path).is_some() {
             let message = "can not contain backsteps ('..')";
             faults.invalid(&device_path, &device.device_path, message);
+        } else {
+            paths.insert(&device.device_path);
         }
         if mounts.iter().any(|m| m.name == device.name) {
             let message = "must not already exist in volumeMounts";

@@ -1,6 +1,6 @@
 //! `resources` and `resizePolicy` (K43–K45).
 
-use k8s_openapi::api::core::v1::{Container, ResourceRequirements};
+use k8s_openapi::api::core::v1::{Container, PodSpec, ResourceRequirements};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
 use super::{forms, text};
@@ -8,14 +8,102 @@ use crate::manifest::fault::Faults;
 use crate::manifest::path::Path;
 use crate::manifest::quantity::Amount;
 
-/// Validates requests and limits.
+/// Names that are standard somewhere, though not for containers.
+const STANDARD: &[&str] = &[
+    "storage",
+    "requests.cpu",
+    "requests.memory",
+    "requests.ephemeral-storage",
+    "requests.storage",
+    "limits.cpu",
+    "limits.memory",
+    "limits.ephemeral-storage",
+];
+
+/// Standard names of things that are counted.
+const COUNTED: &[&str] = &[
+    "pods",
+    "resourcequotas",
+    "services",
+    "replicationcontrollers",
+    "secrets",
+    "configmaps",
+    "persistentvolumeclaims",
+    "services.nodeports",
+    "services.loadbalancers",
+];
+
+/// Validates requests and limits of a container.
 pub(super) fn check(path: &Path<'_>, resources: &ResourceRequirements, faults: &mut Faults) {
+    lists(path, resources, resource_name, faults);
+    let claims = path.field("claims");
+    for (at, claim) in resources.claims.iter().flatten().enumerate() {
+        if claim.name.is_empty() {
+            faults.required(&claims.index(at), "");
+        }
+    }
+}
+
+/// Validates requests and limits of a pod as a whole, and holds the containers' against them.
+pub(super) fn pod(path: &Path<'_>, spec: &PodSpec, faults: &mut Faults) {
+    let Some(resources) = &spec.resources else {
+        return;
+    };
+    if resources.claims.is_some() {
+        let message = "claims may not be set for Resources at pod-level";
+        faults.forbidden(&path.field("claims"), message);
+    }
+    lists(path, resources, pod_resource_name, faults);
+    let requests = path.field("requests");
+    for (name, quantity) in resources.requests.iter().flatten() {
+        let asked = spec
+            .containers
+            .iter()
+            .filter_map(|c| amount(c.resources.as_ref()?.requests.as_ref()?.get(name)?))
+            .reduce(Amount::plus);
+        if let (Some(asked), Some(whole)) = (asked, amount(quantity))
+            && asked.compare(whole).is_gt()
+        {
+            let message = format!(
+                "must be greater than or equal to aggregate container requests of {}",
+                asked.canonical()
+            );
+            faults.invalid(&requests.key(name), &quantity.0, &message);
+        }
+    }
+    let containers = path.field("containers");
+    for (at, container) in spec.containers.iter().enumerate() {
+        let limits = container.resources.as_ref().and_then(|r| r.limits.as_ref());
+        for (name, limit) in limits.into_iter().flatten() {
+            let whole = resources.limits.as_ref().and_then(|list| list.get(name));
+            let Some(whole) = whole else { continue };
+            if let (Some(part), Some(most)) = (amount(limit), amount(whole))
+                && part.compare(most).is_gt()
+            {
+                let message = format!("must be less than or equal to pod limits of {}", whole.0);
+                let path = containers.index(at);
+                faults.invalid(&path.key(name).field("limits"), &limit.0, &message);
+            }
+        }
+    }
+}
+
+fn amount(quantity: &Quantity) -> Option<Amount> {
+    Amount::parse(&quantity.0).ok()
+}
+
+fn lists(
+    path: &Path<'_>,
+    resources: &ResourceRequirements,
+    name_form: fn(&Path<'_>, &str, &mut Faults),
+    faults: &mut Faults,
+) {
     let (limits, requests) = (path.field("limits"), path.field("requests"));
     for (name, limit) in resources.limits.iter().flatten() {
-        one(&limits.key(name), name, limit, faults);
+        one(&limits.key(name), name, limit, name_form, faults);
     }
     for (name, request) in resources.requests.iter().flatten() {
-        one(&requests.key(name), name, request, faults);
+        one(&requests.key(name), name, request, name_form, faults);
         let limit = resources.limits.as_ref().and_then(|list| list.get(name));
         let Some(limit) = limit else {
             if !may_overcommit(name) {
@@ -26,7 +114,7 @@ pub(super) fn check(path: &Path<'_>, resources: &ResourceRequirements, faults: &
             }
             continue;
         };
-        let (Ok(asked), Ok(most)) = (Amount::parse(&request.0), Amount::parse(&limit.0)) else {
+        let (Some(asked), Some(most)) = (amount(request), amount(limit)) else {
             continue;
         };
         let order = asked.compare(most);
@@ -38,19 +126,44 @@ pub(super) fn check(path: &Path<'_>, resources: &ResourceRequirements, faults: &
             faults.invalid(&requests, &request.0, &message);
         }
     }
+    let names = || {
+        [&resources.limits, &resources.requests]
+            .into_iter()
+            .flatten()
+            .flat_map(|list| list.keys())
+    };
+    if names().any(|name| name.starts_with("hugepages-"))
+        && !names().any(|name| matches!(name.as_str(), "cpu" | "memory"))
+    {
+        faults.forbidden(path, "HugePages require cpu or memory");
+    }
 }
 
-fn one(path: &Path<'_>, name: &str, quantity: &Quantity, faults: &mut Faults) {
-    resource_name(path, name, faults);
-    let Ok(amount) = Amount::parse(&quantity.0) else {
+fn one(
+    path: &Path<'_>,
+    name: &str,
+    quantity: &Quantity,
+    name_form: fn(&Path<'_>, &str, &mut Faults),
+    faults: &mut Faults,
+) {
+    name_form(path, name, faults);
+    let Some(amount) = amount(quantity) else {
         return;
     };
     if amount.is_negative() {
         let message = "must be greater than or equal to 0";
         faults.invalid(path, &quantity.0, message);
     }
-    if is_extended(name) && !amount.is_whole() {
+    if (is_extended(name) || COUNTED.contains(&name)) && !amount.is_whole() {
         faults.invalid(path, &quantity.0, "must be an integer");
+    }
+}
+
+fn pod_resource_name(path: &Path<'_>, name: &str, faults: &mut Faults) {
+    let before = faults.len();
+    resource_name(path, name, faults);
+    if faults.len() == before && !name.starts_with("hugepages-") {
+        faults.one_of(path, name, &["cpu", "memory"]);
     }
 }
 
@@ -66,9 +179,9 @@ fn resource_name(path: &Path<'_>, name: &str, faults: &mut Faults) {
             faults.invalid(path, name, message);
         }
     } else if !for_containers {
-        let standard = ["storage", "pods", "services", "secrets", "configmaps"].contains(&name)
-            || name.starts_with("requests.")
-            || name.starts_with("limits.");
+        let standard = STANDARD.contains(&name)
+            || COUNTED.contains(&name)
+            || name.starts_with("requests.hugepages-");
         if well_formed && !standard {
             let message = "must be a standard resource type or fully qualified";
             faults.invalid(path, name, message);
@@ -81,7 +194,7 @@ fn resource_name(path: &Path<'_>, name: &str, faults: &mut Faults) {
 fn is_native(name: &str) -> bool {
     match name.split_once('/') {
         None => true,
-        Some((domain, _)) => domain == "kubernetes.io" || domain.ends_with(".kubernetes.io"),
+        Some(_) => name.contains("kubernetes.io/"),
     }
 }
 
@@ -121,7 +234,7 @@ pub(super) fn resize(
             faults.invalid(
                 path,
                 &policy.restart_policy,
-                "must be 'NotRequired' when `restartPolicy` is 'Never'",
+                "must be 'NotRequired' when pod `restartPolicy` is 'Never'",
             );
         }
     }

@@ -92,6 +92,40 @@ pub(super) fn subdomain(text: &str) -> Vec<String> {
     out
 }
 
+/// A subdomain whose labels may hold underscores: search domains of the resolver.
+pub(super) fn search_domain(text: &str) -> Vec<String> {
+    let mut out = Vec::new();
+    if text.len() > MAX_SUBDOMAIN {
+        out.push(characters(MAX_SUBDOMAIN));
+    }
+    let is_part = |part: &str| {
+        let inner = part.strip_prefix('_').unwrap_or(part);
+        let ends = |b: Option<u8>| b.is_some_and(is_lower);
+        ends(inner.bytes().next())
+            && ends(inner.bytes().next_back())
+            && inner
+                .bytes()
+                .all(|b| is_lower(b) || matches!(b, b'-' | b'_'))
+    };
+    if !text.split('.').all(is_part) {
+        out.push(form(
+            "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '_', '-' or '.', \
+             and must start and end with an alphanumeric character",
+            r"_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?(\._?[a-z0-9]([-_a-z0-9]*[a-z0-9])?)*",
+            &["example.com"],
+        ));
+    }
+    out
+}
+
+/// A subdomain to which something will be appended: it may end in a dash.
+pub(super) fn subdomain_prefix(text: &str) -> Vec<String> {
+    match text.strip_suffix('-') {
+        Some(head) if !head.is_empty() => subdomain(&format!("{head}a")),
+        _ => subdomain(text),
+    }
+}
+
 /// A name with an optional DNS prefix: keys of labels and annotations, condition types, resources.
 pub(super) fn qualified_name(text: &str) -> Vec<String> {
     let mut out = Vec::new();
@@ -111,16 +145,17 @@ pub(super) fn qualified_name(text: &str) -> Vec<String> {
             name
         }
         [prefix, name] => {
+            // Inside a key the server counts bytes, elsewhere characters.
             out.extend(
                 subdomain(prefix)
                     .into_iter()
-                    .map(|m| format!("prefix part {m}")),
+                    .map(|m| format!("prefix part {}", m.replace("253 characters", "253 bytes"))),
             );
             name
         }
         _ => {
             return vec![format!(
-                "a qualified name {} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')",
+                "a valid label key {} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')",
                 part()
             )];
         }
@@ -261,7 +296,7 @@ pub(super) fn no_backsteps(path: &str) -> Option<String> {
 /// A path of a file the host writes: names that start with `..` are its own (G5, K25).
 pub(super) fn file_path(path: &str) -> Vec<String> {
     let mut out = descending_path(path);
-    if path.starts_with("..") && !path.starts_with("../") && path != ".." {
+    if path.starts_with("..") && !path.starts_with("../") {
         out.push("must not start with '..'".to_owned());
     }
     out

@@ -193,17 +193,30 @@ fn source(path: &Path<'_>, volume: &Volume, faults: &mut Faults) {
         ("scaleIO", volume.scale_io.is_some()),
         ("csi", volume.csi.is_some()),
         ("ephemeral", volume.ephemeral.is_some()),
-        ("image", volume.image.is_some()),
     ] {
         first(field, used, faults);
+    }
+    if let Some(source) = &volume.image
+        && first("image", true, faults)
+    {
+        let path = path.field("image");
+        if source.reference.as_ref().is_none_or(String::is_empty) {
+            faults.required(&path.field("reference"), "");
+        }
+        faults.one_of(
+            &path.field("pullPolicy"),
+            source.pull_policy.as_deref().unwrap_or_default(),
+            &["Always", "IfNotPresent", "Never"],
+        );
     }
 }
 
 fn host_path(path: &Path<'_>, source: &HostPathVolumeSource, faults: &mut Faults) {
     let field = path.field("path");
     if source.path.is_empty() {
-        faults.required(&field, "");
-    } else if let Some(message) = text::no_backsteps(&source.path) {
+        return faults.required(&field, "");
+    }
+    if let Some(message) = text::no_backsteps(&source.path) {
         faults.invalid(&field, &source.path, &message);
     }
     faults.one_of(
@@ -315,17 +328,11 @@ fn projected(path: &Path<'_>, source: &ProjectedVolumeSource, faults: &mut Fault
                     .map(|s| (s.name.as_str(), s.items.as_deref())),
             ),
         ];
-        let mut kinds = 0;
         for (field, projection) in named {
             let Some((name, list)) = projection else {
                 continue;
             };
-            kinds += 1;
             let place = place.field(field);
-            if kinds > 1 {
-                faults.forbidden(&place, "may not specify more than 1 volume type");
-                continue;
-            }
             if name.is_empty() {
                 faults.required(&place.field("name"), "");
             }
@@ -348,22 +355,36 @@ fn projected(path: &Path<'_>, source: &ProjectedVolumeSource, faults: &mut Fault
             }
         }
         if let Some(token) = &source.service_account_token {
-            let place = place.field("serviceAccountToken");
-            let field = place.field("expirationSeconds");
+            let field = place.field("serviceAccountToken");
+            let field = field.field("expirationSeconds");
             let seconds = token.expiration_seconds.unwrap_or_default();
             if seconds < 10 * 60 {
                 let message = "may not specify a duration less than 10 minutes";
                 faults.invalid(&field, seconds, message);
-            } else if seconds > 1 << 32 {
+            }
+            if seconds > 1 << 32 {
                 let message = "may not specify a duration larger than 2^32 seconds";
                 faults.invalid(&field, seconds, message);
             }
+            // The server tells of the token's path as if it were the volume's.
+            let field = path.field("path");
             if token.path.is_empty() {
-                faults.required(&place.field("path"), "");
+                faults.required(&field, "");
             } else {
-                let field = place.field("path");
                 forms(&field, Some(&token.path), text::file_path, faults);
             }
+        }
+        let kinds = [
+            source.secret.is_some(),
+            source.config_map.is_some(),
+            source.downward_api.is_some(),
+            source.service_account_token.is_some(),
+            source.cluster_trust_bundle.is_some(),
+            source.pod_certificate.is_some(),
+        ];
+        if kinds.into_iter().filter(|used| *used).count() > 1 {
+            let message = "may not specify more than 1 volume type per source";
+            faults.forbidden(&place, message);
         }
     }
 }

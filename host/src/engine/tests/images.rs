@@ -1,0 +1,158 @@
+//! Pulls (rules I2 to I4).
+
+use std::time::Duration;
+
+use super::drive::{Drive, pod};
+use crate::engine::{Event, Output};
+use crate::model::ImagePullPolicy;
+use crate::model::RestartPolicy::{Always, Never};
+
+fn under(policy: ImagePullPolicy) -> Drive {
+    let with_policy = |c: &mut crate::model::Container| c.pull_policy = policy;
+    pod(Never).main("m").with(with_policy).idle()
+}
+
+#[test]
+fn i2_each_start_asks_for_the_image_anew() {
+    let mut d = pod(Always).main("m").run();
+    d.did();
+    d.exit("m", 1);
+    assert_eq!(d.did(), ["pull m", "start m#1"]);
+}
+
+#[test]
+fn i2_a_present_image_is_told_as_such() {
+    let d = pod(Never).main("m").run();
+    assert!(d.was_told(
+        "Pulled: Container image \"image\" already present on machine and can be accessed by the pod"
+    ));
+    assert!(!d.was_told("Pulling: Pulling image \"image\""));
+}
+
+#[test]
+fn i2_always_says_that_it_pulls_before_it_does() {
+    let mut d = under(ImagePullPolicy::Always);
+    d.hold("pull m");
+    d.go();
+    assert_eq!(d.told(), ["Pulling: Pulling image \"image\""]);
+    d.release("pull m");
+    assert!(d.was_told(
+        "Pulled: Successfully pulled image \"image\" in 1.2s (1.2s including waiting). Image size: 1000 bytes."
+    ));
+}
+
+#[test]
+fn i2_an_absent_image_that_may_not_be_pulled_keeps_its_reason() {
+    let mut d = under(ImagePullPolicy::Never);
+    d.fail("pull m", "ErrImageNeverPull");
+    d.go();
+    let text = "Container image \"image\" is not present with pull policy of Never";
+    assert_eq!(d.waiting_message("m"), text);
+    assert!(d.was_told(&format!("ErrImageNeverPull: {text}")));
+    assert!(d.was_told("Failed: Error: ErrImageNeverPull"));
+    d.pass_secs(5);
+    assert_eq!(d.state("m"), "Waiting ErrImageNeverPull");
+    d.heal("pull m");
+    d.pass_secs(5);
+    assert_eq!(d.state("m"), "Running", "somebody loaded it");
+}
+
+#[test]
+fn i2_a_name_that_cannot_be_parsed_keeps_its_reason() {
+    let mut d = under(ImagePullPolicy::IfNotPresent);
+    d.fail("pull m", "InvalidImageName");
+    d.go();
+    d.pass_secs(5);
+    assert_eq!(d.state("m"), "Waiting InvalidImageName");
+    let text = "InspectFailed: Failed to apply default image tag \"image\": it is broken";
+    assert!(d.was_told(text));
+}
+
+#[test]
+fn i3_a_failed_pull_is_an_error_then_a_back_off() {
+    let mut d = under(ImagePullPolicy::Always);
+    d.fail("pull m", "ErrImagePull");
+    d.go();
+    assert_eq!(d.state("m"), "Waiting ErrImagePull");
+    assert_eq!(d.waiting_message("m"), "it is broken");
+    d.pass_secs(1);
+    assert_eq!(d.state("m"), "Waiting ImagePullBackOff");
+    assert_eq!(
+        d.waiting_message("m"),
+        "Back-off pulling image \"image\": ErrImagePull: it is broken"
+    );
+    d.pass_secs(5);
+    assert_eq!(
+        d.told(),
+        [
+            "Pulling: Pulling image \"image\"",
+            "Failed: Failed to pull image \"image\": it is broken",
+            "Failed: Error: ErrImagePull",
+            "BackOff: Back-off pulling image \"image\"",
+            "Failed: Error: ImagePullBackOff",
+        ]
+    );
+}
+
+#[test]
+fn i3_pulls_are_retried_after_10_s_doubling_to_300() {
+    let mut d = under(ImagePullPolicy::IfNotPresent);
+    d.fail("pull m", "ErrImagePull");
+    d.go();
+    d.did();
+    let mut waits = Vec::new();
+    for _ in 0..7 {
+        let mut wait = 0;
+        while !d.has_done("pull m") {
+            d.pass_secs(1);
+            wait += 1;
+        }
+        d.did();
+        waits.push(wait);
+    }
+    assert_eq!(waits, [10, 20, 40, 80, 160, 300, 300]);
+    d.heal("pull m");
+    d.pass_secs(300);
+    assert_eq!(d.state("m"), "Running");
+}
+
+#[test]
+fn i4_an_image_that_was_fetched_after_all_is_told_so() {
+    let mut d = under(ImagePullPolicy::IfNotPresent);
+    let pulled = Output::Image {
+        image_id: "sha256:new".into(),
+        already_present: false,
+        size: 7,
+        took: Duration::from_millis(20),
+    };
+    d.hold("pull m");
+    d.go();
+    assert!(
+        d.told().is_empty(),
+        "whether anything is fetched isn't known yet"
+    );
+    let id = crate::engine::EffectId(3);
+    d.send(Event::Done {
+        id,
+        result: Ok(pulled),
+    });
+    assert_eq!(
+        d.told()[..2],
+        [
+            "Pulling: Pulling image \"image\"",
+            "Pulled: Successfully pulled image \"image\" in 20ms (20ms including waiting). Image size: 7 bytes.",
+        ]
+    );
+}
+
+#[test]
+fn m3_the_notices_of_a_start_in_order() {
+    let mut d = under(ImagePullPolicy::Always);
+    d.go();
+    let reasons: Vec<_> = d.notices.iter().map(|n| n.reason).collect();
+    assert_eq!(reasons, ["Pulling", "Pulled", "Created", "Started"]);
+    d.delete(None);
+    let last = d.notices.last().expect("there is one");
+    assert_eq!(last.reason, "Killing");
+    assert_eq!(last.message, "Stopping container m");
+}

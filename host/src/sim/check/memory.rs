@@ -1,0 +1,210 @@
+//! What the machine has been told and what it has said, as a bystander remembers it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::engine::{Effect, EffectId, Event, Hook, Output, ProbeKind};
+use crate::model::{
+    Attempt, Container, ContainerName, Exit, ExitReason, Pod, PodStatus, RestartAction, Role,
+    Seconds, Time,
+};
+
+/// A bystander's memory.
+#[derive(Default)]
+pub(super) struct Memory {
+    /// The latest time the machine was told.
+    pub(super) now: Time,
+    pub(super) accepted: Option<Time>,
+    /// The earliest end of grace that any delete asked for.
+    pub(super) delete_grace_ends: Option<Time>,
+    pub(super) in_flight: BTreeMap<EffectId, Effect>,
+    pub(super) abandoned: BTreeSet<EffectId>,
+    pub(super) last_id: Option<EffectId>,
+    pub(super) lives: BTreeMap<Attempt, Life>,
+    /// What the newest pull of a container said, unless a start used it.
+    pub(super) pulled: BTreeMap<ContainerName, String>,
+    /// Effects that failed, and when.
+    pub(super) failed: Vec<(Time, Effect)>,
+    pub(super) has_volumes: bool,
+    pub(super) has_host: bool,
+    pub(super) published: Option<PodStatus>,
+    pub(super) forgotten: bool,
+    /// Some rule may restart all containers, so the order of starts says little (rule A16).
+    pub(super) may_restart_all: bool,
+    pod_grace: Seconds,
+}
+
+/// One attempt.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Life {
+    /// The machine was told that it started.
+    pub(super) started: bool,
+    /// The machine was told that it ended.
+    pub(super) exit: Option<Exit>,
+    pub(super) exit_told_at: Time,
+    pub(super) passed_startup: bool,
+    pub(super) failed_probe: bool,
+    pub(super) failed_post_start: bool,
+    pub(super) hooks: Vec<Hook>,
+    pub(super) term_at: Option<Time>,
+    pub(super) killed: bool,
+    /// The machine was told that KILL arrived.
+    pub(super) kill_arrived: bool,
+}
+
+impl Life {
+    /// As far as the machine was told, it runs.
+    pub(super) fn runs(&self) -> bool {
+        self.started && self.exit.is_none()
+    }
+
+    /// It is to be stopped whether or not the pod is.
+    pub(super) fn is_condemned(&self) -> bool {
+        self.failed_probe || self.failed_post_start
+    }
+
+    pub(super) fn succeeded(&self) -> bool {
+        let ok = |exit: &Exit| exit.code == 0 && exit.reason != ExitReason::OomKilled;
+        self.exit.as_ref().is_some_and(ok)
+    }
+}
+
+impl Memory {
+    pub(super) fn new(pod: &Pod) -> Self {
+        let restarts_all = |c: &Container| {
+            let mut rules = c.restart.iter().flat_map(|restart| &restart.rules);
+            rules.any(|rule| rule.action == RestartAction::RestartAllContainers)
+        };
+        Self {
+            may_restart_all: pod.spec.containers().any(restarts_all),
+            pod_grace: pod.spec.grace,
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn deleted(&self) -> bool {
+        self.delete_grace_ends.is_some()
+    }
+
+    /// The newest attempt of a container that came to be, as far as the machine was told.
+    pub(super) fn newest(&self, container: &ContainerName) -> Option<(&Attempt, &Life)> {
+        let of_it =
+            |(attempt, life): &(&Attempt, &Life)| attempt.container == *container && life.started;
+        self.lives.iter().rfind(of_it)
+    }
+
+    /// Every attempt of a container that came to be, oldest first.
+    pub(super) fn of<'a>(
+        &'a self,
+        name: &'a ContainerName,
+    ) -> impl DoubleEndedIterator<Item = &'a Life> {
+        let of_it =
+            move |(attempt, life): &(&Attempt, &Life)| attempt.container == *name && life.started;
+        self.lives.iter().filter(of_it).map(|(_, life)| life)
+    }
+
+    /// When the machine was last told the end of a container of that role.
+    pub(super) fn last_end(&self, pod: &Pod, role: Role) -> Option<Time> {
+        let of_role = |(attempt, life): (&Attempt, &Life)| {
+            let spec = pod.spec.container(&attempt.container)?;
+            (spec.role == role && life.exit.is_some()).then_some(life.exit_told_at)
+        };
+        self.lives.iter().filter_map(of_role).max()
+    }
+
+    /// Records what the machine is told.
+    pub(super) fn learn(&mut self, wall: Time, event: &Event) {
+        self.now = self.now.max(wall);
+        let now = self.now;
+        self.accepted.get_or_insert(now);
+        match event {
+            Event::Tick => {}
+            Event::Delete { grace } => {
+                let grace = grace.unwrap_or(self.pod_grace).max(Seconds(1));
+                let ends = now + grace;
+                let earliest = self.delete_grace_ends.map_or(ends, |e| e.min(ends));
+                self.delete_grace_ends = Some(earliest);
+            }
+            Event::Done { id, result } => {
+                if let Some(effect) = self.in_flight.remove(id) {
+                    if result.is_err() {
+                        self.failed.push((now, effect.clone()));
+                    }
+                    self.done(effect, result.as_ref().ok());
+                }
+            }
+            Event::Exited { attempt, exit } => {
+                if let Some(life) = self.lives.get_mut(attempt)
+                    && life.exit.is_none()
+                {
+                    life.exit = Some(exit.clone());
+                    life.exit_told_at = now;
+                }
+            }
+            Event::Probed {
+                attempt,
+                probe,
+                healthy,
+            } => {
+                if let Some(life) = self.lives.get_mut(attempt) {
+                    life.passed_startup |= *healthy && *probe == ProbeKind::Startup;
+                    life.failed_probe |= !healthy && *probe != ProbeKind::Readiness;
+                }
+            }
+        }
+    }
+
+    fn done(&mut self, effect: Effect, output: Option<&Output>) {
+        match (effect, output) {
+            (Effect::MountVolumes, Some(_)) => self.has_volumes = true,
+            (Effect::UnmountVolumes, Some(_)) => self.has_volumes = false,
+            (Effect::CreateHost, Some(_)) => self.has_host = true,
+            (Effect::ReleaseHost, Some(_)) => self.has_host = false,
+            (Effect::Pull { container, .. }, Some(Output::Image { image_id, .. })) => {
+                self.pulled.insert(container, image_id.clone());
+            }
+            (Effect::Start { attempt, .. }, Some(_)) => self.life(&attempt).started = true,
+            (Effect::Kill { attempt }, Some(_)) => self.life(&attempt).kill_arrived = true,
+            (Effect::RunHook { attempt, hook }, None) => {
+                self.life(&attempt).failed_post_start |= hook == Hook::PostStart;
+            }
+            (_, _) => {}
+        }
+    }
+
+    fn life(&mut self, attempt: &Attempt) -> &mut Life {
+        self.lives.entry(attempt.clone()).or_default()
+    }
+
+    /// Records what the machine asks for.
+    pub(super) fn asked(&mut self, id: EffectId, effect: &Effect) {
+        self.last_id = Some(id);
+        self.in_flight.insert(id, effect.clone());
+        let now = self.now;
+        match effect {
+            Effect::Start { attempt, .. } => {
+                self.pulled.remove(&attempt.container);
+                *self.life(attempt) = Life::default();
+            }
+            Effect::RunHook { attempt, hook } => self.life(attempt).hooks.push(*hook),
+            Effect::Terminate { attempt } => self.life(attempt).term_at = Some(now),
+            Effect::Kill { attempt } => self.life(attempt).killed = true,
+            Effect::MountVolumes
+            | Effect::CreateHost
+            | Effect::Pull { .. }
+            | Effect::ReleaseHost
+            | Effect::UnmountVolumes => {}
+        }
+    }
+
+    /// Records that an effect is no longer wanted. Returns whether it was in flight, and wanted.
+    pub(super) fn abandon(&mut self, id: EffectId) -> bool {
+        let Some(effect) = self.in_flight.get(&id) else {
+            return false;
+        };
+        // A pull or a hook is as good as gone; the machine waits for the others all the same.
+        if matches!(effect, Effect::Pull { .. } | Effect::RunHook { .. }) {
+            self.in_flight.remove(&id);
+        }
+        self.abandoned.insert(id)
+    }
+}

@@ -1,0 +1,378 @@
+//! The loop, under paused time and with fakes of every port.
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+
+use super::{Order, Ports, Update, Worker};
+use crate::engine::Config;
+use crate::model::{
+    Container as Spec, Exit, ExitReason, Phase, Pod, PodStatus, RestartPolicy, Seconds, Time,
+    testing,
+};
+use crate::ports::{
+    BoxFuture, Clock, Container, ContainerRuntime, ImageStore, LogSink, LogSource, LogStream, Logs,
+    MountError, PodVolumes, PullError, PullRequest, Pulled, ReadyMount, Signal, StartError,
+    StartRequest, Volumes,
+};
+
+/// Tokio's paused clock.
+struct Paused(tokio::time::Instant);
+
+impl Clock for Paused {
+    fn now(&self) -> Time {
+        Time::from_unix_secs(1_000_000) + self.0.elapsed()
+    }
+    fn sleep_until(&self, time: Time) -> BoxFuture<'static, ()> {
+        Box::pin(tokio::time::sleep(time.since(self.now())))
+    }
+}
+
+/// What a fake container does.
+#[derive(Clone, Copy)]
+enum Act {
+    /// Ends after that time with that code.
+    Exit(Duration, i32),
+    /// Runs until TERM or KILL.
+    Stay,
+    /// Runs until KILL.
+    IgnoreTerm,
+    /// Cannot be started.
+    Refuse,
+}
+
+/// Everything outside the worker, in one.
+struct World {
+    acts: Mutex<VecDeque<Act>>,
+    /// What happened, in order.
+    seen: Mutex<Vec<String>>,
+    clock: Arc<Paused>,
+}
+
+impl World {
+    fn note(&self, what: impl Into<String>) {
+        self.seen.lock().expect("unpoisoned").push(what.into());
+    }
+}
+
+impl ImageStore for World {
+    fn ensure(&self, _: PullRequest) -> BoxFuture<'_, Result<Pulled, PullError>> {
+        Box::pin(async {
+            Ok(Pulled {
+                image: Arc::new(testing::image()),
+                already_present: true,
+                took: Duration::ZERO,
+            })
+        })
+    }
+}
+
+impl Volumes for World {
+    fn mount(
+        &self,
+        _: Pod,
+        _: Arc<Path>,
+    ) -> BoxFuture<'_, Result<Arc<dyn PodVolumes>, MountError>> {
+        self.note("mount");
+        Box::pin(async { Ok(Arc::new(NoVolumes) as Arc<dyn PodVolumes>) })
+    }
+    fn unmount(&self, _: Pod) -> BoxFuture<'_, Result<(), MountError>> {
+        self.note("unmount");
+        Box::pin(async { Ok(()) })
+    }
+}
+
+struct NoVolumes;
+
+impl PodVolumes for NoVolumes {
+    fn mounts(&self, _: &Spec, _: &[(String, String)]) -> Result<Vec<ReadyMount>, MountError> {
+        Ok(Vec::new())
+    }
+    fn scratch(&self, container: &Spec, attempt: u32) -> PathBuf {
+        PathBuf::from(format!("/nowhere/{}/{attempt}", container.name))
+    }
+}
+
+impl Logs for World {
+    fn sink(&self, _: LogSource) -> Arc<dyn LogSink> {
+        Arc::new(Tail)
+    }
+}
+
+struct Tail;
+
+impl LogSink for Tail {
+    fn has_room(&self) -> bool {
+        true
+    }
+    fn room(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {})
+    }
+    fn write(&self, _: LogStream, _: &[u8]) {}
+    fn close(&self) {}
+    fn tail(&self) -> String {
+        "the last words".into()
+    }
+}
+
+struct Runtime(Arc<World>);
+
+impl ContainerRuntime for Runtime {
+    fn start(
+        &self,
+        request: StartRequest,
+    ) -> BoxFuture<'_, Result<Arc<dyn Container>, StartError>> {
+        let world = Arc::clone(&self.0);
+        Box::pin(async move {
+            world.note(format!("start {:?}", request.attempt));
+            let act = world
+                .acts
+                .lock()
+                .expect("unpoisoned")
+                .pop_front()
+                .unwrap_or(Act::Stay);
+            if matches!(act, Act::Refuse) {
+                return Err(StartError::Create("no such import".into()));
+            }
+            let (ended, exit) = watch::channel(None);
+            if let Act::Exit(after, code) = act {
+                let (ended, clock) = (ended.clone(), Arc::clone(&world.clock));
+                tokio::spawn(async move {
+                    tokio::time::sleep(after).await;
+                    ended.send_replace(Some(exited(code, &clock)));
+                });
+            }
+            Ok(Arc::new(Fake {
+                act,
+                world,
+                ended,
+                exit,
+            }) as Arc<dyn Container>)
+        })
+    }
+}
+
+fn exited(code: i32, clock: &Paused) -> Exit {
+    Exit {
+        code,
+        reason: if code == 0 {
+            ExitReason::Completed
+        } else {
+            ExitReason::Error
+        },
+        message: None,
+        at: clock.now(),
+    }
+}
+
+struct Fake {
+    act: Act,
+    world: Arc<World>,
+    ended: watch::Sender<Option<Exit>>,
+    exit: watch::Receiver<Option<Exit>>,
+}
+
+impl Container for Fake {
+    fn id(&self) -> &str {
+        "fake://1"
+    }
+    fn wait(&self) -> BoxFuture<'static, Exit> {
+        let mut exit = self.exit.clone();
+        Box::pin(async move {
+            let ended = exit
+                .wait_for(Option::is_some)
+                .await
+                .expect("the sender lives");
+            ended.clone().expect("just seen")
+        })
+    }
+    fn signal(&self, signal: Signal) {
+        self.world.note(format!("{signal:?}"));
+        if signal == Signal::Kill || !matches!(self.act, Act::IgnoreTerm) {
+            let code = if signal == Signal::Kill { 137 } else { 143 };
+            self.ended
+                .send_replace(Some(exited(code, &self.world.clock)));
+        }
+    }
+}
+
+/// A worker in its world.
+struct Test {
+    world: Arc<World>,
+    orders: mpsc::UnboundedSender<Order>,
+    updates: mpsc::UnboundedReceiver<Update>,
+    status: Option<PodStatus>,
+    started: tokio::time::Instant,
+}
+
+impl Test {
+    fn new(policy: RestartPolicy, acts: &[Act]) -> Self {
+        Self::of(acts, |spec| spec.restart_policy = policy)
+    }
+
+    fn of(acts: &[Act], change: impl FnOnce(&mut crate::model::PodSpec)) -> Self {
+        let mut pod = testing::pod();
+        change(Arc::get_mut(&mut pod.spec).expect("not shared yet"));
+        let started = tokio::time::Instant::now();
+        let clock = Arc::new(Paused(started));
+        let world = Arc::new(World {
+            acts: Mutex::new(acts.iter().copied().collect()),
+            seen: Mutex::default(),
+            clock: Arc::clone(&clock),
+        });
+        let ports = Ports {
+            images: Arc::clone(&world) as _,
+            volumes: Arc::clone(&world) as _,
+            runtime: Arc::new(Runtime(Arc::clone(&world))),
+            logs: Arc::clone(&world) as _,
+            clock,
+        };
+        let (orders, inbox) = mpsc::unbounded_channel();
+        let (told, updates) = mpsc::unbounded_channel();
+        let base: Arc<Path> = Path::new("/").into();
+        tokio::spawn(Worker::new(pod, base, Config::default(), ports, inbox, told).run());
+        Self {
+            world,
+            orders,
+            updates,
+            status: None,
+            started,
+        }
+    }
+
+    /// Follows the updates until the status is so; gives the seconds since the start.
+    async fn until(&mut self, so: impl Fn(&PodStatus) -> bool) -> u64 {
+        loop {
+            match self.updates.recv().await.expect("the worker lives") {
+                Update::Status(_, status) => {
+                    self.status = Some(*status);
+                    if self.status.as_ref().is_some_and(&so) {
+                        return self.started.elapsed().as_secs();
+                    }
+                }
+                Update::Forgotten(_) => panic!("forgotten: {:?}", self.status),
+                Update::Notice(..) => {}
+            }
+        }
+    }
+
+    async fn forgotten(&mut self) {
+        while let Some(update) = self.updates.recv().await {
+            match update {
+                Update::Status(_, status) => self.status = Some(*status),
+                Update::Forgotten(_) => return,
+                Update::Notice(..) => {}
+            }
+        }
+        panic!("the worker ended without forgetting");
+    }
+
+    fn seen(&self) -> Vec<String> {
+        self.world.seen.lock().expect("unpoisoned").clone()
+    }
+}
+
+fn phase(wanted: Phase) -> impl Fn(&PodStatus) -> bool {
+    move |status| status.phase == wanted
+}
+
+const SOON: Duration = Duration::from_millis(10);
+
+#[tokio::test(start_paused = true)]
+async fn b2_a_pod_that_succeeds_is_forgotten_once_deleted() {
+    let mut test = Test::new(RestartPolicy::Never, &[Act::Exit(SOON, 0)]);
+    test.until(phase(Phase::Succeeded)).await;
+    test.orders.send(Order::Delete(None)).expect("heard");
+    test.forgotten().await;
+    assert_eq!(test.seen(), ["mount", "start c#0", "unmount"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn b9_restarts_wait_0_10_20_and_40_seconds() {
+    let acts = [Act::Exit(SOON, 1); 5];
+    let mut test = Test::new(RestartPolicy::Always, &acts);
+    let mut times = Vec::new();
+    for restarts in 1..=4 {
+        times.push(
+            test.until(|status| status.mains[0].restart_count == restarts)
+                .await,
+        );
+    }
+    assert_eq!(times, [0, 10, 30, 70]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn b15_the_message_falls_back_to_the_log() {
+    let mut test = Test::of(&[Act::Exit(SOON, 1)], |spec| {
+        spec.mains[0].termination_message_policy =
+            crate::model::TerminationMessagePolicy::FallbackToLogsOnError;
+    });
+    test.until(phase(Phase::Failed)).await;
+    let status = test.status.expect("seen");
+    let crate::model::ContainerState::Terminated(ended) = &status.mains[0].state else {
+        panic!("{:?}", status.mains[0].state);
+    };
+    assert_eq!(ended.message.as_deref(), Some("the last words"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn f4_kill_comes_when_the_grace_is_over() {
+    let mut test = Test::new(RestartPolicy::Always, &[Act::IgnoreTerm]);
+    test.until(phase(Phase::Running)).await;
+    let asked = test.started.elapsed();
+    test.orders
+        .send(Order::Delete(Some(Seconds(7))))
+        .expect("heard");
+    test.forgotten().await;
+    assert_eq!((test.started.elapsed() - asked).as_secs(), 7);
+    assert_eq!(
+        test.seen(),
+        ["mount", "start c#0", "Term", "Kill", "unmount"]
+    );
+    assert_eq!(test.status.expect("seen").phase, Phase::Failed, "B4");
+}
+
+#[tokio::test(start_paused = true)]
+async fn f2_a_second_delete_shortens_the_grace() {
+    let mut test = Test::new(RestartPolicy::Always, &[Act::IgnoreTerm]);
+    test.until(phase(Phase::Running)).await;
+    test.orders
+        .send(Order::Delete(Some(Seconds(600))))
+        .expect("heard");
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    test.orders
+        .send(Order::Delete(Some(Seconds(0))))
+        .expect("heard");
+    test.forgotten().await;
+    assert!(
+        test.started.elapsed().as_secs() <= 8,
+        "{:?}",
+        test.started.elapsed()
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn b6_a_start_that_fails_is_told_and_tried_again() {
+    let mut test = Test::new(RestartPolicy::Never, &[Act::Refuse, Act::Exit(SOON, 0)]);
+    let refused = |status: &PodStatus| {
+        matches!(&status.mains[0].state, crate::model::ContainerState::Waiting { reason, message }
+            if reason == "CreateContainerError" && message.as_deref() == Some("no such import"))
+    };
+    test.until(refused).await;
+    test.until(phase(Phase::Succeeded)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_whose_host_goes_away_ends_at_rest() {
+    let test = Test::new(RestartPolicy::Never, &[Act::Exit(SOON, 0)]);
+    let Test {
+        orders,
+        mut updates,
+        ..
+    } = test;
+    drop(orders);
+    while updates.recv().await.is_some() {}
+}

@@ -1,0 +1,47 @@
+# `just demo` runs a sample pod, `just test` passes the tests; both set up what they need.
+
+export CARGO_TERM_COLOR := env("CARGO_TERM_COLOR", "auto")
+
+# What there is to do
+default:
+    @just --list --unsorted
+
+# Make the machine ready: the wasm32-wasip2 target for the guests
+setup:
+    guests/setup-target.sh
+
+# Build the guests and the sample images into guests/dist
+guests: setup
+    guests/build.sh
+
+# Load the sample images under the names the sample manifests use
+images: guests
+    cargo build --quiet
+    PEAPOD=target/debug/peapod guests/load-images.sh
+
+# Run a sample pod
+demo: images
+    target/debug/peapod run manifests/hello.yaml
+
+# Everything that must hold: formatting, lints, and all tests
+test: guests check
+    cargo test --workspace --all-targets --no-fail-fast
+
+# Formatting and lints of the host and the guests
+check:
+    cargo fmt --check
+    cargo clippy --workspace --all-targets -- -D warnings
+    cd guests && cargo fmt --check
+
+# Replay one seed of the simulator, or try many: `just sim SEED=42`, `just sim`
+sim *ARGS:
+    env {{ ARGS }} cargo test --package peapod --lib -- sim::tests::replay --exact --nocapture
+
+# Measure against wasmtime's own command line, in one run; prints ratios
+bench: guests
+    cargo build --release
+    tests/bench.sh
+
+# Licences and advisories of all dependencies, where cargo-deny and its data can be had
+deny:
+    cargo deny --config .cargo/deny.toml check licenses bans sources

@@ -1,0 +1,5 @@
+;; A WASI 0.1 core module in text: the answer is its exit code.
+(module
+  (import "wasi_snapshot_preview1" "proc_exit" (func $proc_exit (param i32)))
+  (memory (export "memory") 1)
+  (func (export "_start") (call $proc_exit (i32.const 42))))
