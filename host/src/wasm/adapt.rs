@@ -5,6 +5,9 @@ use std::borrow::Cow;
 use wasi_preview1_component_adapter_provider as adapter;
 use wasm_encoder::reencode::Reencode;
 
+/// Stands in the key of compiled code: to be raised with every change of what [`to_component`] makes of the same bytes.
+pub(super) const VERSION: u32 = 1;
+
 /// Why bytes are no program.
 #[derive(Debug, thiserror::Error)]
 pub enum AdaptError {
@@ -114,18 +117,24 @@ struct Exits {
 impl Reencode for Exits {
     type Error = std::convert::Infallible;
 
-    fn parse_import(
+    fn parse_imports(
         &mut self,
-        imports: &mut wasm_encoder::ImportSection,
-        mut import: wasmparser::Import<'_>,
+        section: &mut wasm_encoder::ImportSection,
+        imports: wasmparser::Imports<'_>,
     ) -> Result<(), wasm_encoder::reencode::Error<Self::Error>> {
         let adapter = adapter::WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME;
-        if import.module == adapter && import.name == "proc_exit" {
-            self.found = true;
-            import.module = "wasi:cli/exit@0.2.12";
-            import.name = "exit-with-code";
-        }
-        wasm_encoder::reencode::utils::parse_import(self, imports, import)
+        let imports = match imports {
+            wasmparser::Imports::Single(at, mut import)
+                if import.module == adapter && import.name == "proc_exit" =>
+            {
+                self.found = true;
+                import.module = "wasi:cli/exit@0.2.12";
+                import.name = "exit-with-code";
+                wasmparser::Imports::Single(at, import)
+            }
+            other => other,
+        };
+        wasm_encoder::reencode::utils::parse_imports(self, section, imports)
     }
 }
 
@@ -154,6 +163,13 @@ mod tests {
         .expect("valid text");
         let component = to_component(&module).expect("adapted");
         assert_eq!(component[4..8], [0x0d, 0, 1, 0]);
+        let text = wasmparser::Parser::new(0)
+            .parse_all(&component)
+            .any(|payload| {
+                matches!(payload, Ok(wasmparser::Payload::ImportSection(section))
+                if section.clone().into_imports().any(|i| i.is_ok_and(|i| i.name == "exit-with-code")))
+            });
+        assert!(text, "its exit code reaches the host");
     }
 
     #[test]

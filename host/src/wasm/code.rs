@@ -52,6 +52,7 @@ impl CodeCache {
             .wasmtime()
             .precompile_compatibility_hash()
             .hash(&mut hasher);
+        adapt::VERSION.hash(&mut hasher);
         Self {
             dir: dir.join(format!("{:016x}", hasher.finish())),
             engine,

@@ -20,12 +20,11 @@ pub(super) fn create(request: &StartRequest) -> io::Result<Dir> {
     for dir in ["etc", "dev", "tmp"] {
         make_dir(&root, dir)?;
     }
-    write_if_absent_or_ours(
-        &root,
-        "etc/hostname",
-        &format!("{}\n", request.host.hostname),
-    )?;
-    write_if_absent_or_ours(&root, "etc/hosts", &request.host.hosts_file())?;
+    root.write("etc/hostname", format!("{}\n", request.host.hostname))?;
+    root.write("etc/hosts", request.host.hosts_file())?;
+    // A plain file: WASI has no devices. `peapod:pod/process` opens the real thing; a program that writes to this one by WASI finds
+    // it empty again whenever it is truncated, as `>` does.
+    root.write("dev/null", "")?;
     Ok(root)
 }
 
@@ -54,8 +53,4 @@ pub(super) fn make_dir(root: &Dir, path: &str) -> io::Result<()> {
             root.create_dir_with(plain, &builder)
         }
     }
-}
-
-fn write_if_absent_or_ours(root: &Dir, path: &str, text: &str) -> io::Result<()> {
-    root.write(path, text)
 }

@@ -5,11 +5,11 @@ use crate::sim::Simulation;
 const SEEDS: [(u64, &str); 4] = [
     (
         7,
-        "TERM at once, yet the machine wanted to be woken at the end of a grace that no longer mattered",
+        "TERM was sent, yet the machine wanted to be woken at the end of a grace that no longer mattered",
     ),
     (
-        38,
-        "a failed probe in a pod of grace 0: no time for preStop",
+        17,
+        "a start that failed long after its back-off was recorded was tried again at the same instant",
     ),
     (
         177,
