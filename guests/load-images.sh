@@ -17,7 +17,7 @@ while read -r name component rootfs words; do
   case $name in '' | '#'*) continue ;; esac
   file=$guests/dist/$component.wasm
   [ -f "$file" ] || die "$file is missing: run guests/build.sh first"
-  args=("$name" "$file")
+  args=(--compile "$name" "$file")
   if [ "$rootfs" != - ]; then
     [ -d "$guests/dist/rootfs/$rootfs" ] || die "$guests/dist/rootfs/$rootfs is missing: run guests/build.sh first"
     args+=(--rootfs "$guests/dist/rootfs/$rootfs")

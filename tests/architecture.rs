@@ -1,5 +1,7 @@
 //! Holds the source against the map in ARCHITECTURE.md: who may use whom, what a pure room may not contain, how long a file may be.
 
+#![expect(clippy::expect_used, reason = "tests end by panics")]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 

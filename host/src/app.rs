@@ -12,7 +12,7 @@ use crate::images::{ContentStore, Images, Overrides};
 use crate::logs::{LogQueue, LogReader};
 use crate::manifest::Loaded;
 use crate::node::{Node, PodNotice, RunDir};
-use crate::ports::{Clock, ImageStore as _, PullRequest};
+use crate::ports::{Clock, Image, ImageStore as _, PullRequest};
 use crate::store::{ApiStore, Conflict};
 use crate::volumes::LocalVolumes;
 use crate::wasm::{Allocation, CodeCache, WasmEngine, WasmRuntime};
@@ -63,7 +63,7 @@ impl App {
         };
         let engine = WasmEngine::new(allocation).map_err(anyhow::Error::from)?;
         let clock: Arc<dyn Clock> = Arc::new(RealClock::new());
-        let code = Arc::new(CodeCache::new(engine, &data_dir.join("cache").join("code")));
+        let code = Arc::new(CodeCache::new(engine, &code_dir(data_dir)));
         let compiling = code.compiling();
         let (queue, logs) = LogQueue::new(Arc::clone(&clock));
         let ports = Ports {
@@ -106,6 +106,19 @@ impl Drop for App {
 /// The content store of a data directory.
 pub fn content_store(data_dir: &Path) -> ContentStore {
     ContentStore::new(data_dir.join("images"))
+}
+
+/// Compiles an image's component, so that its first start compiles nothing; says what is wrong with one that cannot run here.
+pub fn compile_image(data_dir: &Path, name: &str, image: &Image) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    let engine = WasmEngine::new(Allocation::OnDemand).map_err(anyhow::Error::from)?;
+    let code = Arc::new(CodeCache::new(engine, &code_dir(data_dir)));
+    let compiled = runtime.block_on(code.prepare(image, name));
+    compiled.with_context(|| format!("image {name}"))
+}
+
+fn code_dir(data_dir: &Path) -> PathBuf {
+    data_dir.join("cache").join("code")
 }
 
 /// Whether an image that is a file can be read and is a program, before anything starts; nothing is said of images of the store, which

@@ -1,5 +1,11 @@
 //! End to end: the real program, real components, real manifests.
 
+#![expect(
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    reason = "tests end by panics and wait for a real program"
+)]
+
 mod bad_input;
 mod command;
 mod harness;

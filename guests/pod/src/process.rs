@@ -224,6 +224,18 @@ impl<'a> Command<'a> {
         .map(|pid| Child { pid })
         .map_err(error)
     }
+
+    /// Becomes it, as `execve(2)`: the pid, the parent and the children stay. Returns only the error where that fails.
+    #[must_use = "where it returns, it has failed"]
+    pub fn exec(self) -> io::Error {
+        let stream = |stream: Option<&'a Stream>| stream.map(|stream| &stream.0);
+        error(host::exec(
+            &self.command,
+            stream(self.stdin),
+            stream(self.stdout),
+            stream(self.stderr),
+        ))
+    }
 }
 
 /// A child, to be waited for. Dropping it lets it run on.

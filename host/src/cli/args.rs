@@ -118,6 +118,9 @@ pub(super) struct Load {
     /// A component, a WASI 0.1 core module, or the text of one
     #[arg(value_name = "FILE.wasm")]
     pub(super) file: PathBuf,
+    /// Compile it now rather than when it is first run
+    #[arg(long)]
+    pub(super) compile: bool,
     /// Files for the container's root directory
     #[arg(long, value_name = "DIR")]
     pub(super) rootfs: Option<PathBuf>,

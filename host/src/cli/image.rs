@@ -6,15 +6,20 @@ use serde_json::json;
 
 use super::args::{Global, Image, Load};
 use super::exit;
-use crate::app::content_store;
+use crate::app::{compile_image, content_store};
 use crate::images::{ContentStore, ImageConfig, ImageError, StoredImage};
 
 pub(super) fn run(command: Image, global: &Global) -> anyhow::Result<u8> {
-    let store = content_store(&global.data_dir()?);
+    let data_dir = global.data_dir()?;
+    let store = content_store(&data_dir);
     let mut out = io::stdout().lock();
     match command {
         Image::Load(load) => {
+            let compile = load.compile;
             let stored = load_image(&store, load)?;
+            if compile {
+                compile_image(&data_dir, &stored.name, &stored.image)?;
+            }
             writeln!(out, "{}\t{}", stored.name, stored.image.id)?;
         }
         Image::Ls => write!(out, "{}", table(&store.list()?))?,

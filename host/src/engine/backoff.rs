@@ -70,12 +70,8 @@ impl Retry {
         self.failed_at = Some(now);
     }
 
-    /// The try succeeded. The series is kept, so a thing that fails every other time still waits longer and longer (rule I3).
-    pub(super) fn succeed(&mut self) {
-        self.failed_at = None;
-    }
-
-    /// When to try again; at once if nothing failed.
+    /// When to try again; at once if nothing failed. A success in between changes nothing, so a thing that fails every other
+    /// time still waits longer and longer (rule I3).
     pub(super) fn due(&self, backoff: &Backoff) -> Time {
         self.failed_at
             .map_or(Time::EPOCH, |at| at + self.series.wait(backoff, at))

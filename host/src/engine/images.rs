@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::desk::Desk;
-use super::init::Progress;
 use super::slot::Slot;
+use super::start::Progress;
 use super::{Effect, Failure, Output, notices};
 use crate::model::ImagePullPolicy;
 
@@ -66,7 +66,6 @@ impl Slot {
                 self.tell_of_pull(already_present, size, took, desk);
                 self.image_id.clone_from(&image_id);
                 self.pull.image = Some(image_id);
-                self.pull.retry.succeed();
                 self.pull.failure = None;
                 return;
             }

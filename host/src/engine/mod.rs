@@ -9,7 +9,6 @@ mod conditions;
 mod desk;
 mod facts;
 mod images;
-mod init;
 mod machine;
 mod notices;
 mod phase;
@@ -17,6 +16,7 @@ mod plan;
 mod reduce;
 mod restart;
 mod slot;
+mod start;
 mod status;
 mod terminate;
 #[cfg(test)]

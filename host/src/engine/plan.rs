@@ -4,10 +4,10 @@
 use super::backoff::PATIENT;
 use super::desk::Desk;
 use super::facts::{Facts, Hold, Holding, Outcome, Why};
-use super::init;
 use super::phase;
 use super::restart::Verdict;
 use super::slot::{Ended, Slot};
+use super::start;
 use super::terminate::{self, StopCause};
 use super::{Backoff, Effect, notices};
 use crate::model::Role;
@@ -28,7 +28,7 @@ pub(super) fn plan(facts: &mut Facts, desk: &mut Desk<'_>) {
     }
     if prepare(facts, desk) {
         terminate::stop_condemned(&mut facts.slots, desk);
-        init::bring_up(&mut facts.slots, facts.round, desk);
+        start::bring_up(&mut facts.slots, facts.round, desk);
     }
 }
 

@@ -84,8 +84,8 @@ impl Slot {
         let Some(instance) = &mut self.current else {
             return;
         };
-        // Nothing can be stopped before its start is answered, and nothing needs to be after its exit.
-        if instance.started.is_none() || instance.exit.is_some() {
+        // Nothing can be stopped before its start is answered.
+        if instance.started.is_none() {
             return;
         }
         let attempt = instance.attempt.clone();

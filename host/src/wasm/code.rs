@@ -12,6 +12,7 @@ use wasmtime::component::Component;
 use super::adapt::{self, AdaptError};
 use super::engine::WasmEngine;
 use super::program::Program;
+use crate::ports::Image;
 
 /// Loads programs, compiling each at most once. wasmtime's own cache is not used: it keys by content too, but reads and inflates the code
 /// into fresh memory at every start, where this maps it.
@@ -68,6 +69,22 @@ impl CodeCache {
 
     pub(super) fn engine(&self) -> &Arc<WasmEngine> {
         &self.engine
+    }
+
+    /// Makes an image's program ready to start.
+    pub async fn prepare(self: &Arc<Self>, image: &Image, name: &str) -> Result<(), CodeError> {
+        self.load_image(image, name).await.map(drop)
+    }
+
+    /// The program of an image.
+    pub(super) async fn load_image(
+        self: &Arc<Self>,
+        image: &Image,
+        name: &str,
+    ) -> Result<Arc<Program>, CodeError> {
+        let path = image.wasm.clone();
+        let read = move || std::fs::read(&path).map_err(|source| CodeError::Read { path, source });
+        self.load(&image.wasm_digest, name, read).await
     }
 
     /// The program with that digest (SHA-256 of its bytes, in hexadecimal), if it has been loaded already.

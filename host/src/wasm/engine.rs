@@ -132,6 +132,10 @@ impl Ticker {
     }
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a thread of its own, which holds up nobody"
+)]
 fn tick(ticker: &Weak<Ticker>, engine: &wasmtime::EngineWeak) {
     while let (Some(ticker), Some(engine)) = (ticker.upgrade(), engine.upgrade()) {
         let running = ticker

@@ -101,6 +101,7 @@ impl ContainerShared {
     }
 
     /// Starts a process.
+    #[expect(clippy::disallowed_methods, reason = "only shown, as a process's age")]
     pub(super) fn start(
         self: &Arc<Self>,
         parent: u32,
@@ -289,7 +290,14 @@ async fn instance(process: &Arc<Process>, launch: &Launch) -> Ended {
     match result {
         Ok(Ok(())) => Ended::Exit(0),
         Ok(Err(())) => Ended::Exit(1),
-        Err(error) => Ended::Exit(failed(&error, &launch.stdio.stderr).await),
+        Err(error) => {
+            if error.downcast_ref::<OutOfMemory>().is_some() {
+                // As under a kubelet (memory.oom.group): the whole container goes, not one process of it.
+                let init = process.container.process(INIT);
+                init.iter().for_each(|init| init.die(KILL));
+            }
+            Ended::Exit(failed(&error, &launch.stdio.stderr).await)
+        }
     }
 }
 

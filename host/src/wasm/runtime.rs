@@ -6,7 +6,7 @@ use std::sync::Arc;
 use cap_std::fs::{Dir, OpenOptions};
 use tokio::sync::watch;
 
-use super::code::{CodeCache, CodeError};
+use super::code::CodeCache;
 use super::limits::MemoryBudget;
 use super::mounts::MountTable;
 use super::process::{ContainerShared, INIT, KILL, Process, TERM};
@@ -37,10 +37,7 @@ impl WasmRuntime {
         let image = &request.image;
         let program = self
             .code
-            .load(&image.wasm_digest, &request.image_name(), {
-                let path = image.wasm.clone();
-                move || std::fs::read(&path).map_err(|source| CodeError::Read { path, source })
-            })
+            .load_image(image, &request.image_name())
             .await
             .map_err(|error| StartError::Create(error.to_string()))?;
         let mounts = mount_table(&request)

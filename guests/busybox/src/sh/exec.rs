@@ -1,13 +1,21 @@
 //! Running what the grammar gives: programs, lists, and-or lists, and the choice among commands.
 
-use brush_parser::ast::{AndOr, AndOrList, Command, CompoundList, Pipeline, SeparatorOperator};
+use brush_parser::ast::{
+    AndOr, AndOrList, Command, CompoundList, CompoundListItem, Pipeline, SeparatorOperator,
+};
 
+use super::simple::Then;
 use super::state::{Exec, Flow, Shell};
 
 impl Shell {
     /// Commands one after another; those that end in `&` in the background.
     pub(crate) fn list(&mut self, list: &CompoundList) -> Exec {
-        for item in &list.0 {
+        self.items(&list.0)
+    }
+
+    /// Items of a list.
+    pub(crate) fn items(&mut self, items: &[CompoundListItem]) -> Exec {
+        for item in items {
             let status = match item.1 {
                 SeparatorOperator::Async => self.background(&item.0),
                 SeparatorOperator::Sequence => self.and_or(&item.0)?,
@@ -19,21 +27,30 @@ impl Shell {
 
     /// Pipelines joined by `&&` and `||`.
     pub(crate) fn and_or(&mut self, list: &AndOrList) -> Exec {
+        self.and_or_by(list, Self::pipeline)
+    }
+
+    /// As [`and_or`](Self::and_or), with another way to run the last pipeline.
+    pub(crate) fn and_or_by(
+        &mut self,
+        list: &AndOrList,
+        run_last: fn(&mut Self, &Pipeline) -> Exec,
+    ) -> Exec {
         let Some((last, before)) = list.additional.split_last() else {
-            return self.pipeline(&list.first);
+            return run_last(self, &list.first);
         };
         // `-e` looks only at the last: `false || true` and `false && true` are no reason to leave.
         self.status = self.untested(|shell| shell.pipeline(&list.first))?;
         for next in before {
-            self.status = self.untested(|shell| shell.next(next))?;
+            self.status = self.untested(|shell| shell.next(next, Self::pipeline))?;
         }
-        self.next(last)
+        self.next(last, run_last)
     }
 
-    fn next(&mut self, next: &AndOr) -> Exec {
+    fn next(&mut self, next: &AndOr, run: fn(&mut Self, &Pipeline) -> Exec) -> Exec {
         match next {
-            AndOr::And(pipeline) if self.status == 0 => self.pipeline(pipeline),
-            AndOr::Or(pipeline) if self.status != 0 => self.pipeline(pipeline),
+            AndOr::And(pipeline) if self.status == 0 => run(self, pipeline),
+            AndOr::Or(pipeline) if self.status != 0 => run(self, pipeline),
             // What is passed over leaves a status that somebody has tested already.
             AndOr::And(_) | AndOr::Or(_) => Ok(self.status),
         }
@@ -60,7 +77,9 @@ impl Shell {
             return Ok(0);
         }
         match command {
-            Command::Simple(simple) => self.simple(simple).and_then(|status| self.check(status)),
+            Command::Simple(simple) => self
+                .simple(simple, Then::GoOn)
+                .and_then(|status| self.check(status)),
             Command::Compound(compound, redirects) => {
                 self.redirected(redirects.as_ref(), |shell| shell.compound(compound))
             }

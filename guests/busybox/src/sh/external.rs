@@ -1,5 +1,6 @@
 //! Programs: finding them, starting them as child instances, and waiting for them.
 
+use std::convert::Infallible;
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 use std::rc::Rc;
@@ -31,6 +32,36 @@ struct Ends {
     drains: Vec<(Stream, Rc<Capture>)>,
     /// A here-document that no pipe holds as a whole, where there is no place for a file either.
     feed: Option<(Stream, Vec<u8>)>,
+}
+
+impl Ends {
+    /// Whether the child needs nothing of its parent any more.
+    fn are_none(&self) -> bool {
+        self.drains.is_empty() && self.feed.is_none()
+    }
+}
+
+/// What a program gets as its descriptors 0 to 2.
+struct Streams {
+    stdin: Rc<Stream>,
+    stdout: Rc<Stream>,
+    stderr: Rc<Stream>,
+}
+
+impl Streams {
+    fn give<'a>(&'a self, command: Command<'a>) -> Command<'a> {
+        command
+            .stdin(&self.stdin)
+            .stdout(&self.stdout)
+            .stderr(&self.stderr)
+    }
+}
+
+/// What it takes to run a command line.
+struct Wanted {
+    program: Program,
+    streams: Streams,
+    ends: Ends,
 }
 
 /// A started child.
@@ -106,32 +137,92 @@ impl Shell {
         args: &[String],
         environment: Vec<(String, String)>,
     ) -> Result<Running, u8> {
+        let wanted = self.wanted(args)?;
+        self.spawn(args, environment, wanted)
+    }
+
+    /// Becomes a program, on this shell's descriptors; the status where that fails. Where this shell has to outlive the program, it is
+    /// started and waited for instead, and its status is the good result.
+    pub(crate) fn become_program(
+        &self,
+        args: &[String],
+        environment: Vec<(String, String)>,
+    ) -> Result<u8, u8> {
+        let wanted = self.wanted(args)?;
+        // A subshell in this process would take the shells around it along.
+        if !self.is_process || !wanted.ends.are_none() {
+            return self.spawn(args, environment, wanted).map(Running::finish);
+        }
+        let exec = |command| Err::<Infallible, _>(wanted.streams.give(command).exec());
+        match self.attempt(args, environment, &wanted.program, exec)? {}
+    }
+
+    /// Spawns, and drops the child's ends of its pipes: a reader of what it prints would else never see the end.
+    fn spawn(
+        &self,
+        args: &[String],
+        environment: Vec<(String, String)>,
+        wanted: Wanted,
+    ) -> Result<Running, u8> {
+        let spawn = |command| wanted.streams.give(command).spawn();
+        let child = self.attempt(args, environment, &wanted.program, spawn)?;
+        Ok(Running {
+            pid: child.id(),
+            ends: wanted.ends,
+        })
+    }
+
+    /// Finds the program and its descriptors; the status where that fails.
+    fn wanted(&self, args: &[String]) -> Result<Wanted, u8> {
         let name = args.first().map_or("", String::as_str);
         let Some(program) = self.find_program(name) else {
             self.complain(format_args!("{name}: not found"));
             return Err(127);
         };
-        let command = match &program {
+        let (streams, ends) = self.streams().map_err(|e| self.cannot_start(name, &e))?;
+        Ok(Wanted {
+            program,
+            streams,
+            ends,
+        })
+    }
+
+    /// Runs a program by way of `run`; the status where that fails.
+    fn attempt<'a, T>(
+        &self,
+        args: &[String],
+        environment: Vec<(String, String)>,
+        program: &Program,
+        run: impl Fn(Command<'a>) -> io::Result<T>,
+    ) -> Result<T, u8> {
+        let name = args.first().map_or("", String::as_str);
+        let run = |command: Command<'a>, environment| {
+            run(command
+                .environment(environment)
+                .directory(self.cwd.to_string()))
+        };
+        let rest = args.iter().skip(1).cloned();
+        let ran = match program {
             Program::Applet => {
                 let last = name.rsplit('/').next().unwrap_or_default().to_owned();
-                Command::this(std::iter::once(last).chain(args.iter().skip(1).cloned()))
+                run(
+                    Command::this(std::iter::once(last).chain(rest)),
+                    environment,
+                )
             }
-            Program::File(path) => Command::file(path, args.iter().cloned()),
+            Program::File(path) => {
+                let file = Command::file(path, args.iter().cloned());
+                match run(file, environment.clone()) {
+                    // ENOEXEC: a script without `#!` is for the shell that finds it.
+                    Err(e) if e.kind() == ErrorKind::Unsupported && Path::new(path).is_file() => {
+                        let script = ["sh".to_owned(), path.clone()].into_iter().chain(rest);
+                        run(Command::this(script), environment)
+                    }
+                    ran => ran,
+                }
+            }
         };
-        let started = self.launch(command.environment(environment.clone()));
-        match (started, program) {
-            (Err(e), Program::File(path))
-                if e.kind() == ErrorKind::Unsupported && Path::new(&path).is_file() =>
-            {
-                // ENOEXEC: a script without `#!` is for the shell that finds it.
-                let script = ["sh".to_owned(), path]
-                    .into_iter()
-                    .chain(args.iter().skip(1).cloned());
-                self.launch(Command::this(script).environment(environment))
-                    .map_err(|e| self.cannot_start(name, &e))
-            }
-            (started, _) => started.map_err(|e| self.cannot_start(name, &e)),
-        }
+        ran.map_err(|e| self.cannot_start(name, &e))
     }
 
     fn cannot_start(&self, name: &str, e: &io::Error) -> u8 {
@@ -145,6 +236,14 @@ impl Shell {
 
     /// Starts a command with this shell's descriptors 0 to 2 and working directory.
     pub(crate) fn launch(&self, command: Command<'_>) -> io::Result<Running> {
+        let (streams, ends) = self.streams()?;
+        let command = streams.give(command.directory(self.cwd.to_string()));
+        let pid = command.spawn()?.id();
+        Ok(Running { pid, ends })
+    }
+
+    /// This shell's descriptors 0 to 2, for a program.
+    fn streams(&self) -> io::Result<(Streams, Ends)> {
         let mut ends = Ends::default();
         let stdin = input(&self.fds, &mut ends)?;
         let stdout = output(&self.fds, 1, &mut ends)?;
@@ -155,15 +254,12 @@ impl Shell {
             }
             _ => output(&self.fds, 2, &mut ends)?,
         };
-        let command = command
-            .directory(self.cwd.to_string())
-            .stdin(&stdin)
-            .stdout(&stdout)
-            .stderr(&stderr);
-        command.spawn().map(|child| Running {
-            pid: child.id(),
-            ends,
-        })
+        let streams = Streams {
+            stdin,
+            stdout,
+            stderr,
+        };
+        Ok((streams, ends))
     }
 }
 

@@ -27,6 +27,7 @@ mod simple;
 mod snapshot;
 mod startup;
 mod state;
+mod tail;
 mod text;
 mod unparse;
 mod vars;

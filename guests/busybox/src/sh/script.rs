@@ -57,12 +57,17 @@ pub(crate) fn parse(text: &str) -> Result<Program, Syntax> {
 impl Shell {
     /// Runs a text. One that is wrong somewhere runs up to there, as elsewhere.
     pub(crate) fn eval(&mut self, text: &str) -> Exec {
+        self.eval_by(text, Self::program)
+    }
+
+    /// As [`eval`](Self::eval), with another way to run a text that is right as a whole.
+    pub(crate) fn eval_by(&mut self, text: &str, run: fn(&mut Self, &Program) -> Exec) -> Exec {
         if self.options.verbose {
             // As with a trace: it must not change what the script does.
             let _ = self.fds.write(2, text.as_bytes());
         }
         match parse(text) {
-            Ok(program) => self.program(&program),
+            Ok(program) => run(self, &program),
             Err(_) => {
                 let mut lines = text.split_inclusive('\n');
                 self.run_lines(|| Ok(lines.next().map(str::to_owned)))

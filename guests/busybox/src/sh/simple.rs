@@ -6,6 +6,7 @@ use brush_parser::ast::{
 };
 
 use super::builtins::{self, Builtin};
+use super::external::Running;
 use super::state::{Exec, Flow, Shell};
 use super::text::quote_if_needed;
 use super::vars::Var;
@@ -14,6 +15,14 @@ use super::vars::Var;
 pub(crate) struct Prepared {
     pub(crate) args: Vec<String>,
     pub(crate) assignments: Vec<(String, String)>,
+}
+
+/// What a shell does after a simple command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Then {
+    GoOn,
+    /// It ends with that command's status.
+    End,
 }
 
 /// All the items of a simple command around its name.
@@ -31,8 +40,8 @@ pub(crate) fn redirects(command: &SimpleCommand) -> impl Iterator<Item = &IoRedi
 }
 
 impl Shell {
-    /// Runs a simple command.
-    pub(crate) fn simple(&mut self, command: &SimpleCommand) -> Exec {
+    /// Runs a simple command. A program that is the last thing the shell has to do is what the shell becomes.
+    pub(crate) fn simple(&mut self, command: &SimpleCommand, then: Then) -> Exec {
         // Where there is no command, the status is that of the last `$( … )`, and 0 without any.
         if command.word_or_name.is_none() {
             self.status = 0;
@@ -69,10 +78,14 @@ impl Shell {
             }),
             None => self.redirected_by(redirects(command), |shell| {
                 shell.with_assignments(&assignments, |shell| {
-                    Ok(match shell.start(&args, shell.vars.exported()) {
-                        Ok(running) => running.finish(),
-                        Err(status) => status,
-                    })
+                    let environment = shell.vars.exported();
+                    let ended = match then {
+                        Then::End if shell.has_nothing_left() => {
+                            shell.become_program(&args, environment)
+                        }
+                        _ => shell.start(&args, environment).map(Running::finish),
+                    };
+                    Ok(ended.unwrap_or_else(|status| status))
                 })
             }),
         }

@@ -43,7 +43,7 @@ pub(crate) fn main(args: &[String]) -> u8 {
 
 fn run(shell: &mut Shell, source: Source) -> Exec {
     match source {
-        Source::Text(text) => shell.eval(&text),
+        Source::Text(text) => shell.eval_to_end(&text),
         Source::File(path) => match std::fs::read(shell.absolute(&path)) {
             Ok(bytes) => shell.eval(&String::from_utf8_lossy(&bytes)),
             Err(e) => {

@@ -105,6 +105,8 @@ pub(crate) struct Shell {
     pub(crate) jobs: Jobs,
     /// `trap … EXIT`.
     pub(crate) exit_trap: Option<Rc<str>>,
+    /// Whether this is its process's outermost shell, no clone in it: only then may it become another program.
+    pub(crate) is_process: bool,
     /// How many loops, functions, and places where failure is no reason to leave (`-e`) are around the current command.
     pub(crate) loops: usize,
     pub(crate) calls: usize,
@@ -130,6 +132,7 @@ impl Shell {
             pid: None,
             jobs: Jobs::default(),
             exit_trap: None,
+            is_process: true,
             loops: 0,
             calls: 0,
             tested: 0,
@@ -154,6 +157,7 @@ impl Shell {
         clone.pid = Some(self.pid());
         clone.jobs.forget();
         clone.exit_trap = None;
+        clone.is_process = false;
         clone.loops = 0;
         clone
     }

@@ -257,7 +257,9 @@ fn b16_a_finished_pod_has_no_deadline() {
         .spec(|spec| spec.active_deadline = Some(crate::model::Seconds(60)))
         .run();
     d.exit("m", 0);
+    assert_eq!(d.sleeps(), None);
     d.pass_secs(60);
+    d.go();
     assert_eq!((d.phase(), d.status().reason), (Succeeded, None));
 }
 

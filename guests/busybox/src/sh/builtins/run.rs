@@ -41,18 +41,19 @@ pub(super) fn dot(shell: &mut Shell, args: &[String]) -> Exec {
     }
 }
 
-/// `exec COMMAND`: this shell ends as the command does. Its redirections have been made already, for good.
+/// `exec COMMAND`: this shell becomes the command, or ends as it does. Its redirections have been made already, for good.
 pub(super) fn exec(shell: &mut Shell, args: &[String]) -> Exec {
     let Some(command) = args.get(1..).filter(|command| !command.is_empty()) else {
         return Ok(0);
     };
-    let status = match shell.start(command, shell.vars.exported()) {
-        Ok(running) => running.finish(),
-        Err(status) => status,
-    };
-    // The shell that `exec` would have replaced does not get to run its trap.
-    shell.exit_trap = None;
-    Err(Flow::Exit(status))
+    match shell.become_program(command, shell.vars.exported()) {
+        Ok(status) => {
+            // The shell that `exec` would have replaced does not get to run its trap.
+            shell.exit_trap = None;
+            Err(Flow::Exit(status))
+        }
+        Err(status) => Err(Flow::Exit(status)),
+    }
 }
 
 /// WASI has no processor times.
