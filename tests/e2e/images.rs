@@ -81,3 +81,43 @@ fn an_image_that_arrives_while_a_pod_waits_is_used() {
         "hello from peapod\n"
     );
 }
+
+#[test]
+fn a_second_start_compiles_nothing_and_a_damaged_cache_is_no_harm() {
+    use std::os::unix::fs::MetadataExt as _;
+    let place = Place::new();
+    let data = place.path().join("own-data");
+    let data = data.to_str().expect("plain");
+    place.file(
+        "pod.yaml",
+        &format!(
+            "apiVersion: v1\nkind: Pod\nmetadata: {{name: p}}\nspec: {{restartPolicy: Never, containers: [{{name: c, image: {}}}]}}",
+            guest("hello").display()
+        ),
+    );
+    let run = || {
+        let ran = place.peapod(&["run", "--data-dir", data, "pod.yaml"]);
+        assert_eq!(ran.stdout, "hello from peapod\n", "{}", ran.stderr);
+        let mut kept = Vec::new();
+        for engine in std::fs::read_dir(format!("{data}/cache/code")).expect("made") {
+            for file in std::fs::read_dir(engine.expect("read").path()).expect("read") {
+                kept.push(file.expect("read").path());
+            }
+        }
+        assert_eq!(kept.len(), 1, "{kept:?}");
+        kept.remove(0)
+    };
+    let inode = |path: &std::path::Path| std::fs::metadata(path).expect("there").ino();
+    let kept = run();
+    let first = inode(&kept);
+    assert_eq!(
+        inode(&run()),
+        first,
+        "compiling again would have put a new file in its place"
+    );
+    std::fs::write(&kept, "not code").expect("written");
+    run();
+    assert_ne!(inode(&kept), first, "compiled again");
+    std::fs::write(&kept, "").expect("written");
+    run();
+}

@@ -1,14 +1,12 @@
 //! Small values for tests of any room.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::{
     Container, ImagePullPolicy, Pod, PodMeta, PodSpec, QosClass, Resources, RestartPolicy, Role,
     Seconds, TerminationMessagePolicy, Time,
 };
-use crate::ports::Image;
 
 /// A main container without anything special.
 pub(crate) fn container(name: &str) -> Container {
@@ -61,20 +59,5 @@ pub(crate) fn pod() -> Pod {
             readiness_gates: Vec::new(),
             qos: QosClass::BestEffort,
         }),
-    }
-}
-
-/// An image that is nowhere.
-pub(crate) fn image() -> Image {
-    Image {
-        id: "sha256:0".into(),
-        wasm: PathBuf::from("/nowhere.wasm"),
-        wasm_digest: "0".into(),
-        size: 0,
-        layers: Vec::new(),
-        entrypoint: vec!["image".into()],
-        cmd: Vec::new(),
-        env: Vec::new(),
-        working_dir: None,
     }
 }

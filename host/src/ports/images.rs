@@ -91,3 +91,21 @@ impl PullError {
         }
     }
 }
+
+#[cfg(test)]
+impl Image {
+    /// An image that is nowhere, for tests of any room.
+    pub(crate) fn nowhere() -> Self {
+        Self {
+            id: "sha256:0".into(),
+            wasm: PathBuf::from("/nowhere.wasm"),
+            wasm_digest: "0".into(),
+            size: 0,
+            layers: Vec::new(),
+            entrypoint: vec!["image".into()],
+            cmd: Vec::new(),
+            env: Vec::new(),
+            working_dir: None,
+        }
+    }
+}

@@ -89,7 +89,7 @@ mod tests {
             entrypoint: vec!["entry".into()],
             cmd: vec!["cmd".into()],
             env: vec![("PATH".into(), "/bin".into()), ("A".into(), "image".into())],
-            ..testing::image()
+            ..Image::nowhere()
         };
         resolve(container, &image, &LogicalHost::of(&testing::pod())).expect("resolved")
     }

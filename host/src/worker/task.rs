@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 
 use super::effects::{self, Ended, Kept, Running};
 use crate::engine::{Action, Config, Effect, EffectId, Event, Notice, Output, PodMachine};
@@ -69,8 +69,8 @@ pub struct Worker {
     resources: Resources,
     containers: HashMap<Attempt, Running>,
     effects: JoinSet<(EffectId, Ended)>,
-    /// Which effect a task is, for when it panics.
-    running: HashMap<tokio::task::Id, EffectId>,
+    /// Which effect a task is, for when it panics or is abandoned.
+    running: HashMap<tokio::task::Id, (EffectId, AbortHandle)>,
     exits: JoinSet<(Attempt, Exit)>,
     forgotten: bool,
 }
@@ -123,7 +123,7 @@ impl Worker {
                     }
                     Err(error) => match self.running.remove(&error.id()) {
                         // Without a result the machine would wait for it for ever.
-                        Some(id) => {
+                        Some((id, _)) => {
                             let failure = effects::failure("RunContainerError", &error);
                             self.done(id, Err(failure))
                         }
@@ -154,8 +154,12 @@ impl Worker {
         let uid = || self.pod.meta.uid.clone();
         match action {
             Action::Run(id, effect) => self.run_effect(id, effect),
-            // Every effect ends by itself; what it started is ended by the machine once it hears of it.
-            Action::Abandon(_) => {}
+            // Its task ends at its next await, before it has started anything: else Ctrl-C would wait for a component to compile.
+            Action::Abandon(id) => {
+                if let Some(task) = self.running.values().find(|(effect, _)| *effect == id) {
+                    task.1.abort();
+                }
+            }
             Action::Publish(status) => self.send(Update::Status(uid(), status)),
             Action::Record(notice) => self.send(Update::Notice(uid(), notice)),
             Action::Forget => {
@@ -217,7 +221,7 @@ impl Worker {
 
     fn spawn(&mut self, id: EffectId, effect: impl Future<Output = Ended> + Send + 'static) {
         let task = self.effects.spawn(async move { (id, effect.await) });
-        self.running.insert(task.id(), id);
+        self.running.insert(task.id(), (id, task));
     }
 
     /// Keeps what the effect left behind and says what the machine is to hear.

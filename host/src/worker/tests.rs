@@ -14,9 +14,9 @@ use crate::model::{
     testing,
 };
 use crate::ports::{
-    BoxFuture, Clock, Container, ContainerRuntime, ImageStore, LogSink, LogSource, LogStream, Logs,
-    MountError, PodVolumes, PullError, PullRequest, Pulled, ReadyMount, Signal, StartError,
-    StartRequest, Volumes,
+    BoxFuture, Clock, Container, ContainerRuntime, Image, ImageStore, LogSink, LogSource,
+    LogStream, Logs, MountError, PodVolumes, PullError, PullRequest, Pulled, ReadyMount, Signal,
+    StartError, StartRequest, Volumes,
 };
 
 /// Tokio's paused clock.
@@ -42,6 +42,8 @@ enum Act {
     IgnoreTerm,
     /// Cannot be started.
     Refuse,
+    /// Takes an hour to start.
+    Slow,
 }
 
 /// Everything outside the worker, in one.
@@ -62,7 +64,7 @@ impl ImageStore for World {
     fn ensure(&self, _: PullRequest) -> BoxFuture<'_, Result<Pulled, PullError>> {
         Box::pin(async {
             Ok(Pulled {
-                image: Arc::new(testing::image()),
+                image: Arc::new(Image::nowhere()),
                 already_present: true,
                 took: Duration::ZERO,
             })
@@ -134,6 +136,10 @@ impl ContainerRuntime for Runtime {
                 .expect("unpoisoned")
                 .pop_front()
                 .unwrap_or(Act::Stay);
+            if matches!(act, Act::Slow) {
+                tokio::time::sleep(Duration::from_secs(3600)).await;
+                world.note("started after all");
+            }
             if matches!(act, Act::Refuse) {
                 return Err(StartError::Create("no such import".into()));
             }
@@ -363,6 +369,16 @@ async fn b6_a_start_that_fails_is_told_and_tried_again() {
     };
     test.until(refused).await;
     test.until(phase(Phase::Succeeded)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delete_does_not_wait_for_a_slow_start() {
+    let mut test = Test::new(RestartPolicy::Always, &[Act::Slow]);
+    tokio::time::sleep(SOON).await;
+    test.orders.send(Order::Delete(None)).expect("heard");
+    test.forgotten().await;
+    assert!(test.started.elapsed().as_secs() < 5);
+    assert_eq!(test.seen(), ["mount", "start c#0", "unmount"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -53,8 +53,6 @@ sh -c 'f() { exec echo from f "$@"; echo no; }; f 1 2; echo no'
 sh -c 'while :; do exec echo once; done; echo no'
 sh -c 'eval exec echo evaluated; echo no'
 sh -c 'command exec echo by command; echo no'
-echo 'exec cat
-what follows is input' | sh
 # Children in the background are still there.
 sh -c 'sleep 0.3 && echo child & exec echo parent' | cat
 # The last program of `sh -c`.
@@ -70,7 +68,6 @@ sh -c 'nosuchcommand'; echo $?
 sh -c '/tmp'; echo $?
 sh -c 'trap "echo trap \$?" EXIT; sh -c "exit 12"'; echo $?
 sh -c 'sleep 0.1 & sh -c "exit 13"'; echo $?
-sh -c 'echo $$ > exec.tmp; sh -c "echo \$\$" >> exec.tmp'; uniq exec.tmp | wc -l | tr -d " "
 sh -c 'v=1 sh -c "echo \$v" > exec.tmp'; cat exec.tmp
 sh -c 'cat <<END
 a document at the end
