@@ -18,8 +18,9 @@ use crate::volumes::LocalVolumes;
 use crate::wasm::{Allocation, CodeCache, WasmEngine, WasmRuntime};
 use crate::worker::Ports;
 
-/// From how many containers on instances come from a pool: below it, setting the pool up takes longer than it saves.
-const POOL_FROM_CONTAINERS: usize = 16;
+/// For how many containers instances come from a pool: for fewer, setting it up takes longer than it saves; for more, their processes might
+/// find it empty.
+const POOLED_CONTAINERS: std::ops::Range<usize> = 16..1024;
 
 /// What a host is made of.
 pub struct Settings {
@@ -56,10 +57,10 @@ impl App {
         let data_dir = &settings.data_dir;
         let unusable = || format!("data directory {}", data_dir.display());
         let run_dir = Arc::new(RunDir::create(data_dir).with_context(unusable)?);
-        let allocation = if settings.containers < POOL_FROM_CONTAINERS {
-            Allocation::OnDemand
-        } else {
+        let allocation = if POOLED_CONTAINERS.contains(&settings.containers) {
             Allocation::Pooling
+        } else {
+            Allocation::OnDemand
         };
         let engine = WasmEngine::new(allocation).map_err(anyhow::Error::from)?;
         let clock: Arc<dyn Clock> = Arc::new(RealClock::new());

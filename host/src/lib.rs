@@ -5,7 +5,7 @@
 //!
 //! - pure: [`model`], [`manifest`], [`engine`] (and `sim`, its simulator, in tests)
 //! - contracts: [`ports`]
-//! - adapters: [`images`], [`volumes`], [`wasm`], [`logs`], [`clock`]
+//! - adapters: [`images`], [`volumes`], [`wasm`], [`logs`], [`clock`], [`tree`]
 //! - shells: [`worker`], [`store`], [`node`]
 //! - composition and commands: [`app`], [`cli`]
 
@@ -22,6 +22,7 @@ pub mod ports;
 #[cfg(any(test, feature = "sim"))]
 pub mod sim;
 pub mod store;
+pub mod tree;
 pub mod volumes;
 pub mod wasm;
 pub mod worker;

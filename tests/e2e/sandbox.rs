@@ -88,9 +88,9 @@ fn g2_an_empty_dir_is_shared_and_survives_a_restart() {
     );
     assert_eq!(ran.phase(), "Succeeded", "{}", ran.stderr);
     assert_eq!(ran.container("c")["restartCount"], 1);
-    let left = std::fs::read_dir(place.data_dir().join("run"))
-        .expect("made")
-        .count();
+    let run = place.data_dir().join("run");
+    let left = std::fs::read_dir(run).expect("made").flatten();
+    let left = left.filter(|entry| entry.path().is_dir()).count();
     assert_eq!(left, 0, "F7: an emptyDir's data dies with the pod");
 }
 
@@ -103,14 +103,32 @@ fn g13_read_only_mounts_and_roots_refuse_writes() {
         "{name: v, mountPath: /ro, readOnly: true}, {name: v, mountPath: /rw}",
         ", securityContext: {readOnlyRootFilesystem: true}",
         &[
-            "write", "/rw/x", "hi", "read", "/ro/x", "write", "/ro/x", "no", "mkdir", "/ro/d",
-            "rm", "/ro/x", "write", "/y", "no", "mkdir", "/d",
+            "write",
+            "/rw/x",
+            "hi",
+            "read",
+            "/ro/x",
+            "write",
+            "/ro/x",
+            "no",
+            "mkdir",
+            "/ro/d",
+            "rm",
+            "/ro/x",
+            "write",
+            "/y",
+            "no",
+            "mkdir",
+            "/d",
+            "write",
+            "/dev/termination-log",
+            "bye",
         ],
     );
     let ok: Vec<bool> = printed.iter().map(|line| line.contains(": ok")).collect();
     assert_eq!(
         ok,
-        [true, true, false, false, false, false, false],
+        [true, true, false, false, false, false, false, true],
         "{printed:#?}"
     );
 }
@@ -214,6 +232,42 @@ fn a_sub_path_through_a_planted_link_is_a_config_error() {
         "{}",
         ran.stderr
     );
+}
+
+#[test]
+fn a_long_line_stays_one_line_and_a_deep_tree_is_removed() {
+    let place = Place::with_images();
+    let file = place.file(
+        "pod.yaml",
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec:\n  restartPolicy: Never\n  volumes: [{name: v, emptyDir: {}}]\n  containers:\n  \
+         - name: c\n    image: busybox:1.28\n    volumeMounts: [{name: v, mountPath: /v}]\n    \
+         command: [sh, -c, 'yes long | head -n 10000 | tr -d \"\\n\"; echo; p=/v; while [ ${#p} -lt 3500 ]; do p=$p/d; done; mkdir -p $p; echo made']\n",
+    );
+    let ran = place.peapod(&["run", file.to_str().expect("plain")]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let lines: Vec<_> = ran.stdout.lines().collect();
+    assert_eq!(
+        (lines[0].len(), lines[1]),
+        (40_000, "made"),
+        "{}",
+        ran.stderr
+    );
+    let left = std::fs::read_dir(place.data_dir().join("run")).expect("made");
+    let left = left.filter(|entry| entry.as_ref().is_ok_and(|entry| entry.path().is_dir()));
+    assert_eq!(left.count(), 0);
+}
+
+#[test]
+fn what_still_runs_when_the_first_process_ends_goes_with_it() {
+    let place = Place::with_images();
+    let ran = place.run(
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec:\n  restartPolicy: Never\n  containers:\n  \
+         - name: c\n    image: busybox:1.28\n    command: [sh, -c, '(while :; do sleep 1000 & done) & sleep 0.3; echo over']\n",
+        &["--timeout", "60s"],
+    );
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let printed = ran.output_of("c");
+    assert!(printed.iter().any(|line| line == "over"), "{printed:#?}");
 }
 
 #[test]

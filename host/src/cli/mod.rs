@@ -23,9 +23,9 @@ use args::{Args, Command};
 mod exit {
     /// All pods Succeeded; the command did what it was asked.
     pub(super) const OK: u8 = 0;
-    /// Some pod Failed; the command could not do what it was asked.
+    /// Some pod Failed.
     pub(super) const FAILED: u8 = 1;
-    /// Refused input or usage.
+    /// Refused input or usage; the command could not do what it was asked.
     pub(super) const REFUSED: u8 = 2;
     /// `--timeout` ran out.
     pub(super) const TIMED_OUT: u8 = 124;
@@ -44,6 +44,7 @@ pub fn main() -> ExitCode {
         }
     };
     trace();
+    raise_descriptor_limit();
     let result = match args.command {
         Command::Run(run) => run::run(run, &args.global),
         Command::Image(image) => image::run(image, &args.global),
@@ -61,6 +62,22 @@ pub fn main() -> ExitCode {
 fn complain(message: std::fmt::Arguments<'_>) {
     // Nobody may be listening on standard error; there is nobody to tell then.
     let _ignored = writeln!(std::io::stderr(), "error: {message}");
+}
+
+/// Every container holds a few descriptors, and a login's soft limit is often 1024: the hard limit is what the machine really allows.
+fn raise_descriptor_limit() {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        let limit = getrlimit(Resource::Nofile);
+        let raised = Rlimit {
+            current: limit.maximum,
+            maximum: limit.maximum,
+        };
+        if let Err(error) = setrlimit(Resource::Nofile, raised) {
+            tracing::debug!(%error, "the descriptor limit stays as it is");
+        }
+    }
 }
 
 /// `PEAPOD_LOG=debug` (a tracing filter) shows what happens inside.

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::io::{self, IsTerminal as _, Write as _};
+use std::sync::Arc;
 
 use crate::engine::NoticeKind;
 use crate::model::{PodName, Role, Time};
@@ -19,8 +20,10 @@ pub(super) struct Printer {
     to_stderr: bool,
     colour_stdout: bool,
     colour_stderr: bool,
-    /// Prefixes by pod and container; widths grow so that the bars stand in line.
+    /// Colours by pod and container.
     prefixes: HashMap<(PodName, String), usize>,
+    /// Whose line is unfinished, on standard output and on standard error.
+    unfinished: [Option<(usize, LogStream)>; 2],
     started: Time,
     /// Nobody reads standard output any more.
     pub(super) closed: bool,
@@ -36,6 +39,7 @@ impl Printer {
             colour_stdout: colours && io::stdout().is_terminal(),
             colour_stderr: colours && io::stderr().is_terminal(),
             prefixes: HashMap::new(),
+            unfinished: [None; 2],
             started,
             closed: false,
         }
@@ -51,7 +55,15 @@ impl Printer {
                 self.colour_stdout
             };
             let buffer = if stderr { &mut err } else { &mut out };
-            if self.prefix {
+            let last = &mut self.unfinished[usize::from(stderr)];
+            let whose = (Arc::as_ptr(&line.source) as usize, line.stream);
+            let goes_on = *last == Some(whose);
+            if last.is_some() && !goes_on {
+                // Somebody else's line comes between the pieces of a long one.
+                buffer.push(b'\n');
+            }
+            *last = line.partial.then_some(whose);
+            if self.prefix && !goes_on {
                 let pod = line.source.pod.meta.name.clone();
                 let container = line.source.attempt.container.as_str().to_owned();
                 let next = self.prefixes.len();
@@ -65,7 +77,9 @@ impl Printer {
                 }
             }
             buffer.extend_from_slice(&line.text);
-            buffer.push(b'\n');
+            if !line.partial {
+                buffer.push(b'\n');
+            }
         }
         let _ignored = io::stderr().write_all(&err);
         let mut stdout = io::stdout().lock();

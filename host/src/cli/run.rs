@@ -19,6 +19,9 @@ use super::output::Printer;
 use super::status_line::StatusLine;
 use super::{complain, exit, summary};
 
+/// A volume that cannot be removed is tried again for ever by its pod's machine; a command has to end.
+const RELEASE_MAX: Duration = Duration::from_secs(10);
+
 pub(super) fn run(args: Run, global: &Global) -> anyhow::Result<u8> {
     let now = RealClock::new().now();
     let inputs = match input::read(&args.files, now) {
@@ -86,7 +89,11 @@ async fn run_pods(
     session.follow(&mut app, args.timeout).await;
     let ended = session.release(&mut app).await;
     match args.output {
-        Some(format) => summary::objects(&ended, format)?,
+        Some(format) => match summary::objects(&ended, format) {
+            // A reader that went away has seen all it wanted.
+            Err(error) if is_broken_pipe(&error) => {}
+            printed => printed?,
+        },
         None if std::io::IsTerminal::is_terminal(&std::io::stdout()) => {
             // A reader that went away has seen all it wanted.
             let _ignored = summary::print_table(&ended, app.clock.now());
@@ -99,6 +106,11 @@ async fn run_pods(
         None if summary::all_succeeded(&ended) => exit::OK,
         None => exit::FAILED,
     })
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let io = error.downcast_ref::<std::io::Error>();
+    io.is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
 fn config(args: &Run) -> Config {
@@ -165,7 +177,7 @@ impl Session {
                 lines = app.logs.next() => {
                     let printer = &mut self.printer;
                     self.line.aside(|| printer.lines(lines));
-                    if self.printer.closed {
+                    if self.printer.closed && self.why.is_none() {
                         self.stop(app, Stopped::Interrupted);
                     }
                 }
@@ -236,11 +248,16 @@ impl Session {
             let _ignored = app.store.delete(uid, app.clock.now(), None);
         }
         // The status that is shown at the end is the last one: what comes after the terminal phase belongs to it.
-        loop {
-            self.catch_up(app);
-            if self.gone.len() == self.pods.len() || versions.changed().await.is_err() {
-                break;
+        let released = async {
+            loop {
+                self.catch_up(app);
+                if self.gone.len() == self.pods.len() || versions.changed().await.is_err() {
+                    return;
+                }
             }
+        };
+        if tokio::time::timeout(RELEASE_MAX, released).await.is_err() {
+            complain(format_args!("not everything of the pods could be removed"));
         }
         let lines = app.logs.now();
         self.printer.lines(lines);
@@ -271,7 +288,13 @@ impl Signals {
         let interrupt = Arc::new(tokio::sync::Notify::new());
         let told = Arc::clone(&interrupt);
         tokio::spawn(async move {
+            let mut times = 0;
             while tokio::signal::ctrl_c().await.is_ok() {
+                times += 1;
+                if times > 2 {
+                    // Nothing else has helped: the reader of our output may have stopped reading, and printing waits for it.
+                    std::process::exit(exit::INTERRUPTED.into());
+                }
                 told.notify_one();
             }
         });

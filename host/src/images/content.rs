@@ -52,7 +52,8 @@ impl ContentStore {
     ) -> Result<StoredImage, ImageError> {
         let name = normalise(name)?;
         let bytes = fs::read(wasm).map_err(ImageError::io(wasm))?;
-        let text = bytes.trim_ascii_start().starts_with(b"(");
+        let start = bytes.trim_ascii_start();
+        let text = start.starts_with(b"(") || start.starts_with(b";;");
         if !bytes.starts_with(b"\0asm") && !text {
             return Err(ImageError::NotWasm(wasm.to_owned()));
         }

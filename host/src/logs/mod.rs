@@ -13,7 +13,7 @@ use crate::ports::{BoxFuture, Clock, LogLine, LogSink, LogSource, LogStream, Log
 
 /// What waits for the reader before writers have to wait.
 const QUEUE_BYTES: usize = 1 << 20;
-/// A longer line is cut in two.
+/// A longer line comes in pieces.
 const LINE_BYTES_MAX: usize = 16 << 10;
 /// Rule B15: the tail for a termination message.
 const TAIL_BYTES: usize = 2048;
@@ -128,7 +128,7 @@ impl Sink {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn push(&self, stream: LogStream, text: Vec<u8>) {
+    fn push(&self, stream: LogStream, text: Vec<u8>, partial: bool) {
         let mut queue = self.shared.queue();
         if queue.closed {
             return;
@@ -138,6 +138,7 @@ impl Sink {
             source: Arc::clone(&self.source),
             stream,
             at: self.clock.now(),
+            partial,
             text,
         });
         drop(queue);
@@ -182,13 +183,13 @@ impl LogSink for Sink {
             let window = &rest[..rest.len().min(room)];
             if let Some(end) = window.iter().position(|byte| *byte == b'\n') {
                 unfinished.extend_from_slice(&window[..end]);
-                self.push(stream, std::mem::take(&mut unfinished));
+                self.push(stream, std::mem::take(&mut unfinished), false);
                 rest = &rest[end + 1..];
             } else {
                 unfinished.extend_from_slice(window);
                 rest = &rest[window.len()..];
                 if unfinished.len() >= LINE_BYTES_MAX {
-                    self.push(stream, std::mem::take(&mut unfinished));
+                    self.push(stream, std::mem::take(&mut unfinished), true);
                 }
             }
         }
@@ -206,7 +207,7 @@ impl LogSink for Sink {
         ];
         for (stream, text) in unfinished {
             if !text.is_empty() {
-                self.push(stream, text);
+                self.push(stream, text, false);
             }
         }
     }

@@ -18,6 +18,8 @@ impl RunDir {
     pub fn create(data_dir: &Path) -> io::Result<Self> {
         let runs = data_dir.join("run");
         fs::create_dir_all(&runs)?;
+        // Held against a sweep that would find the folder between its making and its locking.
+        let _gate = gate(&runs)?;
         let path = runs.join(uuid::Uuid::new_v4().simple().to_string());
         fs::create_dir(&path)?;
         let lock = File::create(path.join(LOCK))?;
@@ -35,25 +37,37 @@ impl RunDir {
         let Some(runs) = self.path.parent() else {
             return;
         };
+        let Ok(_gate) = gate(runs) else {
+            return;
+        };
         for entry in fs::read_dir(runs).into_iter().flatten().flatten() {
             let path = entry.path();
             if path == self.path {
                 continue;
             }
-            // A folder whose lock is not made yet belongs to a process that starts right now.
             if let Ok(lock) = File::open(path.join(LOCK))
                 && lock.try_lock().is_ok()
             {
-                let removed = fs::remove_dir_all(&path);
+                let removed = crate::tree::remove(&path);
                 tracing::debug!(path = %path.display(), ?removed, "left behind by another run");
             }
         }
     }
 }
 
+/// Lets one process at a time make or sweep folders.
+fn gate(runs: &Path) -> io::Result<File> {
+    let file = File::options()
+        .create(true)
+        .append(true)
+        .open(runs.join(".gate"))?;
+    file.lock()?;
+    Ok(file)
+}
+
 impl Drop for RunDir {
     fn drop(&mut self) {
-        if let Err(error) = fs::remove_dir_all(&self.path) {
+        if let Err(error) = crate::tree::remove(&self.path) {
             tracing::debug!(path = %self.path.display(), %error, "left behind");
         }
     }

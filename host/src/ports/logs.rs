@@ -54,6 +54,8 @@ pub struct LogLine {
     pub stream: LogStream,
     /// When its last byte arrived.
     pub at: Time,
+    /// The line goes on in the next one of the same stream: it was too long for one piece.
+    pub partial: bool,
     /// The line, without its newline. Bytes: guests may write what is no UTF-8.
     pub text: Vec<u8>,
 }

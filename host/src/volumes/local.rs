@@ -43,11 +43,10 @@ impl Volumes for LocalVolumes {
         let folder = self.folder(&pod);
         Box::pin(async move {
             // An emptyDir may hold any number of files.
-            let removed =
-                tokio::task::spawn_blocking(move || match std::fs::remove_dir_all(folder) {
-                    Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
-                    _ => Ok(()),
-                });
+            let removed = tokio::task::spawn_blocking(move || match crate::tree::remove(&folder) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+                _ => Ok(()),
+            });
             match removed.await {
                 Ok(Ok(())) => Ok(()),
                 Ok(Err(error)) => Err(MountError::Release(error.to_string())),

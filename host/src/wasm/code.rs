@@ -6,6 +6,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use sha2::{Digest, Sha256};
 use tokio::sync::{OnceCell, watch};
 use wasmtime::component::Component;
 
@@ -34,6 +35,9 @@ pub enum CodeError {
         /// Why.
         source: std::io::Error,
     },
+    /// The file is being changed.
+    #[error("{0}: changed while it was being loaded")]
+    Changed(PathBuf),
     /// It is no program.
     #[error(transparent)]
     Adapt(#[from] AdaptError),
@@ -82,8 +86,18 @@ impl CodeCache {
         image: &Image,
         name: &str,
     ) -> Result<Arc<Program>, CodeError> {
-        let path = image.wasm.clone();
-        let read = move || std::fs::read(&path).map_err(|source| CodeError::Read { path, source });
+        let (path, digest) = (image.wasm.clone(), image.wasm_digest.clone());
+        let read = move || {
+            let bytes = std::fs::read(&path).map_err(|source| CodeError::Read {
+                path: path.clone(),
+                source,
+            })?;
+            // A file that was built anew since it was hashed would stand in the cache under the old one's digest for ever.
+            if hex::encode(Sha256::digest(&bytes)) != digest {
+                return Err(CodeError::Changed(path));
+            }
+            Ok(bytes)
+        };
         self.load(&image.wasm_digest, name, read).await
     }
 

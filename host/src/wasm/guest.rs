@@ -12,6 +12,9 @@ use super::mounts::{Preopens, PreopensView};
 use super::process::{Launch, Process};
 use super::stdio::{Standard, Stdio};
 
+/// Handles of one instance: files, streams, pollables. Files among them are descriptors of the whole host.
+const HANDLES_MAX: usize = 4096;
+
 /// What the host keeps for one instance.
 pub(super) struct Guest {
     wasi: WasiCtx,
@@ -39,11 +42,13 @@ impl Guest {
             .allow_tcp(false)
             .allow_udp(false)
             .allow_ip_name_lookup(false);
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(HANDLES_MAX);
         let mut store = Store::new(
             engine,
             Self {
                 wasi: wasi.build(),
-                table: ResourceTable::new(),
+                table,
                 memory: Share::new(Arc::clone(&process.container.memory)),
                 process: Arc::clone(process),
                 stdio: launch.stdio.clone(),

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::io::{self, ErrorKind, Read};
 use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
@@ -24,6 +25,8 @@ const ARGUMENTS_BYTES_MAX: usize = 2 << 20;
 const INTERPRETERS_MAX: usize = 4;
 /// A component in a container's root.
 const PROGRAM_BYTES_MAX: u64 = 256 << 20;
+/// Programs of its own that one container may have the host compile: each takes memory and disk as long as the host lives.
+const PROGRAMS_MAX: usize = 256;
 /// The first line of a script.
 const SHEBANG_BYTES_MAX: usize = 256;
 
@@ -44,11 +47,13 @@ impl ContainerShared {
         if command.arguments.is_empty() {
             return Err(ErrorCode::Invalid);
         }
-        let bytes: usize = command.arguments.iter().map(String::len).sum::<usize>()
+        // Each string costs its header, too: a million empty ones are not nothing.
+        let cost = |text: &String| text.len() + size_of::<String>();
+        let bytes: usize = command.arguments.iter().map(cost).sum::<usize>()
             + command
                 .environment
                 .iter()
-                .map(|(name, value)| name.len() + value.len())
+                .map(|(name, value)| cost(name) + cost(value))
                 .sum::<usize>();
         if bytes > ARGUMENTS_BYTES_MAX {
             return Err(ErrorCode::TooBig);
@@ -113,7 +118,7 @@ impl ContainerShared {
     async fn load(
         self: &Arc<Self>,
         path: &str,
-        mut file: std::fs::File,
+        file: std::fs::File,
         start: &[u8],
         stderr: &Stream,
     ) -> Result<Arc<Program>, ErrorCode> {
@@ -131,9 +136,21 @@ impl ContainerShared {
         if let Some(program) = known {
             return Ok(program);
         }
-        let mut bytes = start.to_vec();
-        file.read_to_end(&mut bytes).map_err(|error| code(&error))?;
-        let digest = hex::encode(Sha256::digest(&bytes));
+        if self.programs.fetch_add(1, Ordering::AcqRel) >= PROGRAMS_MAX {
+            return Err(ErrorCode::TooBig);
+        }
+        let start = start.to_vec();
+        // Up to a quarter of a gigabyte to read and hash: not on a thread that other containers need.
+        let read = tokio::task::spawn_blocking(move || {
+            let mut bytes = start;
+            file.take(PROGRAM_BYTES_MAX).read_to_end(&mut bytes)?;
+            let digest = hex::encode(Sha256::digest(&bytes));
+            Ok::<_, io::Error>((bytes, digest))
+        });
+        let (bytes, digest) = read
+            .await
+            .map_err(|_| ErrorCode::Io)?
+            .map_err(|error| code(&error))?;
         let known = KnownProgram {
             changed,
             len: metadata.len(),

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -24,6 +24,8 @@ use super::stream::Stream;
 pub(super) const KILL: u32 = 9;
 /// SIGTERM.
 pub(super) const TERM: u32 = 15;
+/// SIGCHLD, SIGCONT, SIGURG and SIGWINCH: their default action is none.
+const HARMLESS: [u32; 4] = [17, 18, 23, 28];
 /// What a shell reports for death by SIGABRT: how a trap ends.
 const TRAPPED: u32 = 134;
 /// Processes of one container at a time; a fork bomb ends here.
@@ -40,12 +42,16 @@ pub(super) struct ContainerShared {
     pub(super) memory: Arc<MemoryBudget>,
     /// Programs in the container's root that were run before, by path.
     pub(super) digests: Mutex<HashMap<PathBuf, KnownProgram>>,
+    /// How many programs of its root were loaded.
+    pub(super) programs: AtomicUsize,
     table: Mutex<Table>,
     tasks: TaskTracker,
 }
 
 #[derive(Default)]
 struct Table {
+    /// The container ends: what is started now would escape the killing.
+    closed: bool,
     last_pid: u32,
     processes: HashMap<u32, Arc<Process>>,
 }
@@ -91,6 +97,7 @@ impl ContainerShared {
             mounts: Arc::new(mounts),
             memory,
             digests: Mutex::default(),
+            programs: AtomicUsize::new(0),
             table: Mutex::default(),
             tasks: TaskTracker::new(),
         })
@@ -108,7 +115,7 @@ impl ContainerShared {
         launch: Launch,
     ) -> Result<Arc<Process>, TooMany> {
         let mut table = self.table();
-        if table.processes.len() >= PROCESSES_MAX {
+        if table.closed || table.processes.len() >= PROCESSES_MAX {
             return Err(TooMany);
         }
         let mut pid = table.last_pid;
@@ -154,6 +161,7 @@ impl ContainerShared {
 
     /// Kills whatever still runs and waits until it is gone.
     pub(super) async fn end(&self) {
+        self.table().closed = true;
         for process in self.processes() {
             process.die(KILL);
         }
@@ -186,6 +194,10 @@ impl Process {
             .clone()
     }
 
+    fn set_args(&self, args: Vec<String>) {
+        *self.args.lock().unwrap_or_else(PoisonError::into_inner) = args;
+    }
+
     pub(super) fn age_ms(&self) -> u64 {
         u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
@@ -209,12 +221,12 @@ impl Process {
         }
     }
 
-    /// Delivers a signal: KILL ends it; any other goes to a process that takes signals, and ends one that does not.
+    /// Delivers a signal: KILL ends it; any other goes to a process that takes signals, and has its default action on one that does not.
     pub(super) fn signal(&self, number: u32) {
-        if number == KILL || !self.takes_signals() {
-            self.die(number);
-        } else {
+        if number != KILL && self.takes_signals() {
             self.signals.push(number);
+        } else if !HARMLESS.contains(&number) {
+            self.die(number);
         }
     }
 
@@ -252,7 +264,13 @@ async fn run(process: Arc<Process>, mut launch: Launch) {
                 process
                     .takes_signals
                     .store(next.program.takes_signals, Ordering::Release);
-                *process.args.lock().unwrap_or_else(PoisonError::into_inner) = next.args.clone();
+                process.set_args(next.args.clone());
+                if !next.program.takes_signals {
+                    // What the program before did not take has its default action now.
+                    while let Some(number) = process.signals.take() {
+                        process.signal(number);
+                    }
+                }
                 launch = *next;
             }
         }
@@ -260,6 +278,7 @@ async fn run(process: Arc<Process>, mut launch: Launch) {
     // Before the status is seen: a reader of this process's pipes must find them closed once it is said to have ended.
     drop(launch);
     process.container.orphan(process.pid);
+    process.set_args(Vec::new());
     process.status.send_replace(Some(status));
     if process.parent() == 0 && process.pid != INIT {
         process.container.reap(process.pid);

@@ -166,7 +166,7 @@ async fn supervise(
     // The instance's own files end with it; its volumes do not.
     let scratch = request.scratch.clone();
     drop(request);
-    let removed = tokio::task::spawn_blocking(move || std::fs::remove_dir_all(scratch)).await;
+    let removed = tokio::task::spawn_blocking(move || crate::tree::remove(&scratch)).await;
     if let Ok(Err(error)) = removed {
         tracing::debug!(%error, "a container's root is left behind");
     }
@@ -186,8 +186,7 @@ fn mount_table(request: &StartRequest) -> Result<MountTable, (String, io::Error)
     let mut mounts = MountTable::new(&root, false).map_err(table)?;
     for mount in &request.mounts {
         let what = |error| (format!("mount point {}", mount.path), error);
-        let (dir, rest, _): (&Dir, _, _) = mounts.resolve(&mount.path);
-        root::make_dir(dir, &rest).map_err(what)?;
+        make_dir(&mounts, &mount.path).map_err(what)?;
         mounts
             .add(&mount.path, &mount.dir, mount.read_only)
             .map_err(what)?;
@@ -203,14 +202,31 @@ fn mount_table(request: &StartRequest) -> Result<MountTable, (String, io::Error)
             .add(&mount.path, &mount.dir, mount.read_only)
             .map_err(table)?;
     }
+    // The termination message is a mount of its own in Kubernetes, writable whatever the root is.
+    let folder = parent(&request.termination_message_path);
+    let (dir, rest, read_only) = sealed.resolve(folder);
+    if read_only && rest != "." {
+        let dir = dir.open_dir(rest).map_err(table)?;
+        sealed.add(folder, &dir, false).map_err(table)?;
+    }
     Ok(sealed)
 }
 
-fn make_termination_file(mounts: &MountTable, path: &str) -> io::Result<()> {
-    if let Some((parent, _)) = path.rsplit_once('/') {
-        let (dir, rest, _) = mounts.resolve(parent);
-        root::make_dir(dir, &rest)?;
+fn parent(path: &str) -> &str {
+    path.rsplit_once('/').map_or("/", |(parent, _)| parent)
+}
+
+/// Makes a directory in whatever covers it; nothing is made in a mount that is read-only.
+fn make_dir(mounts: &MountTable, path: &str) -> io::Result<()> {
+    let (dir, rest, read_only): (&Dir, _, _) = mounts.resolve(path);
+    if read_only && !dir.is_dir(&rest) {
+        return Err(io::ErrorKind::ReadOnlyFilesystem.into());
     }
+    root::make_dir(dir, &rest)
+}
+
+fn make_termination_file(mounts: &MountTable, path: &str) -> io::Result<()> {
+    make_dir(mounts, parent(path))?;
     let mut create = OpenOptions::new();
     create.write(true).create(true).truncate(true);
     mounts.open(path, &create, true).map(drop)

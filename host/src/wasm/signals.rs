@@ -30,7 +30,7 @@ impl SignalQueue {
         self.arrived.notify_waiters();
     }
 
-    fn take(&self) -> Option<u32> {
+    pub(super) fn take(&self) -> Option<u32> {
         let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
         pending.pop_front()
     }

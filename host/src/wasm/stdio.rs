@@ -43,7 +43,10 @@ impl StdoutStream for Standard {
         Box::new(Polled::new(self.0.clone()))
     }
     fn p2_stream(&self) -> Box<dyn OutputStream> {
-        Box::new(Output(self.0.clone()))
+        Box::new(Output {
+            stream: self.0.clone(),
+            permit: 0,
+        })
     }
 }
 
@@ -65,24 +68,33 @@ impl InputStream for Standard {
     }
 }
 
-struct Output(Stream);
+struct Output {
+    stream: Stream,
+    /// What the last `check-write` allowed. Held to it, or a guest that never asks would fill the host's memory.
+    permit: usize,
+}
 
 #[async_trait::async_trait]
 impl Pollable for Output {
     async fn ready(&mut self) {
-        self.0.writable().await;
+        self.stream.writable().await;
     }
 }
 
 impl OutputStream for Output {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
-        self.0.write_now(&bytes).map_err(failed)
+        let Some(left) = self.permit.checked_sub(bytes.len()) else {
+            return Err(StreamError::trap("write beyond what check-write allowed"));
+        };
+        self.permit = left;
+        self.stream.write_now(&bytes).map_err(failed)
     }
     fn flush(&mut self) -> StreamResult<()> {
         Ok(())
     }
     fn check_write(&mut self) -> StreamResult<usize> {
-        self.0.room_now().map_err(failed)
+        self.permit = self.stream.room_now().map_err(failed)?;
+        Ok(self.permit)
     }
 }
 

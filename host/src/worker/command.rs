@@ -8,6 +8,8 @@ use crate::ports::{Image, LogicalHost};
 pub(super) struct Invocation {
     pub(super) args: Vec<String>,
     pub(super) env: Vec<(String, String)>,
+    /// The variables that `$(NAME)` knows: the container's own, not the image's (rules H2, G12).
+    pub(super) own: Vec<(String, String)>,
     pub(super) working_dir: String,
 }
 
@@ -17,8 +19,8 @@ pub(super) fn resolve(
     image: &Image,
     host: &LogicalHost,
 ) -> Result<Invocation, String> {
-    let env = environment(container, image, host);
-    let lookup = |name: &str| value(&env, name);
+    let own = own_variables(container);
+    let lookup = |name: &str| value(&own, name);
     let expanded = |words: &[String]| -> Vec<String> {
         words.iter().map(|word| expand(word, lookup)).collect()
     };
@@ -41,22 +43,32 @@ pub(super) fn resolve(
         );
     Ok(Invocation {
         args,
-        env,
+        env: environment(&own, image, host),
+        own,
         working_dir,
     })
 }
 
-/// The image's variables, then HOSTNAME, then the container's in order, each of which sees the earlier ones.
-fn environment(container: &Container, image: &Image, host: &LogicalHost) -> Vec<(String, String)> {
+/// The container's variables in order, each of which sees the earlier ones.
+fn own_variables(container: &Container) -> Vec<(String, String)> {
     let mut own: Vec<(String, String)> = Vec::new();
     for variable in &container.env {
         let value = expand(&variable.value, |name| value(&own, name));
         set(&mut own, &variable.name, value);
     }
+    own
+}
+
+/// The image's variables, then HOSTNAME, then the container's: later wins.
+fn environment(
+    own: &[(String, String)],
+    image: &Image,
+    host: &LogicalHost,
+) -> Vec<(String, String)> {
     let mut env = image.env.clone();
     set(&mut env, "HOSTNAME", host.hostname.clone());
     for (name, value) in own {
-        set(&mut env, &name, value);
+        set(&mut env, name, value.clone());
     }
     env
 }
@@ -123,7 +135,7 @@ mod tests {
                 value: value.into(),
             })
             .to_vec();
-        container.args = words("$(B) $(PATH) $$(A)");
+        container.args = words("$(B) $(PATH) $(HOSTNAME) $$(A)");
         let start = run(&container);
         let get = |name| {
             super::value(&start.env, name)
@@ -132,6 +144,10 @@ mod tests {
         };
         assert_eq!([get("A"), get("B"), get("C")], ["1+", "1-$(C)", "3"]);
         assert_eq!(get("HOSTNAME"), "pod");
-        assert_eq!(start.args[1..], ["1-$(C)", "/bin", "$(A)"]);
+        assert_eq!(
+            start.args[1..],
+            ["1-$(C)", "$(PATH)", "$(HOSTNAME)", "$(A)"],
+            "H2: what the image brings is not known to the pod"
+        );
     }
 }

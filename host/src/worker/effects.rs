@@ -104,7 +104,7 @@ pub(super) fn start_request(
         .ok_or_else(|| missing("the volumes"))?;
     let start = command::resolve(spec, image, host).map_err(config)?;
     let mounts = volumes
-        .mounts(spec, &start.env)
+        .mounts(spec, &start.own)
         .map_err(|error| config(error.to_string()))?;
     let log = ports.logs.sink(LogSource {
         pod: pod.clone(),
