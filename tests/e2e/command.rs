@@ -7,7 +7,7 @@ use crate::harness::{Place, Ran, guest, until};
 
 fn pod(name: &str, image: &str, args: &str) -> String {
     format!(
-        "apiVersion: v1\nkind: Pod\nmetadata: {{name: {name}}}\nspec:\n  restartPolicy: Never\n  terminationGracePeriodSeconds: 2\n  \
+        "apiVersion: v1\nkind: Pod\nmetadata: {{name: {name}}}\nspec:\n  restartPolicy: Never\n  terminationGracePeriodSeconds: 30\n  \
          containers:\n  - {{name: c, image: {}, args: [{args}]}}\n",
         guest(image).display()
     )
@@ -139,7 +139,7 @@ fn ctrl_c_deletes_gracefully_and_twice_kills() {
         "it ended in its own way"
     );
 
-    let long = pod("p", "ignore-term", "").replace("PeriodSeconds: 2", "PeriodSeconds: 600");
+    let long = pod("p", "ignore-term", "").replace("PeriodSeconds: 30", "PeriodSeconds: 600");
     place.file("deaf.yaml", &long);
     let child = start("deaf.yaml", "twice");
     until("the container runs", || shown("twice", "ready"));

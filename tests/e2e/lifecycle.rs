@@ -173,7 +173,7 @@ fn f5_a_program_without_signals_ends_with_143_and_one_that_ignores_them_with_137
             image("ignore-term"),
             image("spin")
         )),
-        &["--timeout", "2s"],
+        &["--timeout", "4s"],
     );
     assert_eq!(ran.code, 124);
     assert_eq!(ran.terminated("plain")["exitCode"], 143, "B8");
@@ -308,7 +308,7 @@ fn statuses_of_init_sidecar_and_two_mains_match_to_the_field() {
     let place = Place::new();
     let ran = place.run(
         &pod(&format!(
-            "  restartPolicy: Never\n  terminationGracePeriodSeconds: 2\n  initContainers:\n  - {{name: prepare, image: {hello}}}\n  \
+            "  restartPolicy: Never\n  terminationGracePeriodSeconds: 30\n  initContainers:\n  - {{name: prepare, image: {hello}}}\n  \
              - {{name: follow, image: {term}, restartPolicy: Always, args: [\"1\", \"0\"]}}\n  containers:\n  \
              - {{name: web, image: {sleepy}, args: [\"50\"]}}\n  - {{name: api, image: {exit}, args: [\"0\"]}}",
             hello = image("hello"),

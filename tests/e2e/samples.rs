@@ -95,7 +95,7 @@ fn logshipper_as_a_second_container_holds_the_pod_open() {
     let ran = run(
         &place,
         "logshipper-two-containers.yaml",
-        &["--timeout", "6s"],
+        &["--timeout", "8s"],
     );
     assert_eq!(ran.code, 124, "{}", ran.stderr);
     assert_eq!(
@@ -114,7 +114,7 @@ fn logshipper_as_a_second_container_holds_the_pod_open() {
 #[test]
 fn logshippers_wait_beside_an_app_that_sleeps_for_an_hour() {
     let place = Place::with_images();
-    let ran = run(&place, "logshipper-one-hour.yaml", &["--timeout", "3s"]);
+    let ran = run(&place, "logshipper-one-hour.yaml", &["--timeout", "5s"]);
     assert_eq!(ran.code, 124, "{}", ran.stderr);
     let items = ran.object()["items"].clone();
     assert_eq!(items.as_array().map(Vec::len), Some(2));
@@ -136,7 +136,7 @@ fn two_containers_share_a_directory_of_the_machine() {
         "two-containers.yaml",
         &manifest.replace("path: /data", &format!("path: {}", shared.display())),
     );
-    let ran = place.run_file(&file, &["--timeout", "4s"]);
+    let ran = place.run_file(&file, &["--timeout", "6s"]);
     assert_eq!(
         ran.code, 124,
         "nginx serves until it is stopped: {}",
@@ -157,7 +157,7 @@ fn two_containers_share_a_directory_of_the_machine() {
 #[test]
 fn javaweb_hands_its_war_from_the_init_container_to_tomcat() {
     let place = Place::with_images();
-    let ran = run(&place, "javaweb-2.yaml", &["--timeout", "5s"]);
+    let ran = run(&place, "javaweb-2.yaml", &["--timeout", "8s"]);
     assert_eq!(ran.code, 124, "{}", ran.stderr);
     assert_eq!(ran.terminated("war")["exitCode"], 0);
     assert!(
