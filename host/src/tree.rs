@@ -7,36 +7,35 @@
 use std::path::Path;
 use std::{fs, io};
 
+/// How deep it goes down before what is deeper is moved up.
+const DEPTH_MAX: usize = 16;
+
 /// Removes a folder and all that is in it. std's `remove_dir_all` recurses and holds a descriptor for each level: a guest that nests
-/// thousands of folders in its volume would use up the host's descriptors or its stack, now and at every later clean-up. Here
-/// grandchildren are first moved up, so no path is ever deeper than two.
+/// thousands of folders in its volume would use up the host's descriptors or its stack, now and at every later clean-up. Here what lies
+/// too deep is moved up first.
 pub fn remove(root: &Path) -> io::Result<()> {
-    loop {
-        let folders = take_files(root)?;
-        if folders.is_empty() {
-            return fs::remove_dir(root);
-        }
-        for folder in folders {
-            for inner in take_files(&folder)? {
-                fs::rename(inner, root.join(uuid::Uuid::new_v4().simple().to_string()))?;
-            }
-            fs::remove_dir(folder)?;
-        }
-    }
+    while empty(root, root, 0)? {}
+    fs::remove_dir(root)
 }
 
-/// Removes every file of the folder and gives the folders in it.
-fn take_files(folder: &Path) -> io::Result<Vec<std::path::PathBuf>> {
-    let mut folders = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            folders.push(entry.path());
+/// Empties a folder; whether something was moved up into the root meanwhile.
+fn empty(root: &Path, folder: &Path, depth: usize) -> io::Result<bool> {
+    let mut moved = false;
+    // Read to its end first, or each level would hold a descriptor while the deeper ones are emptied.
+    let entries: Vec<_> = fs::read_dir(folder)?.collect::<Result<_, _>>()?;
+    for entry in entries {
+        let path = entry.path();
+        if !entry.file_type()?.is_dir() {
+            fs::remove_file(path)?;
+        } else if depth < DEPTH_MAX {
+            moved |= empty(root, &path, depth + 1)?;
+            fs::remove_dir(path)?;
         } else {
-            fs::remove_file(entry.path())?;
+            fs::rename(path, root.join(uuid::Uuid::new_v4().simple().to_string()))?;
+            moved = true;
         }
     }
-    Ok(folders)
+    Ok(moved)
 }
 
 #[cfg(test)]

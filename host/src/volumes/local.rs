@@ -137,10 +137,8 @@ impl PodVolumes for PodDirs {
     }
 
     fn scratch(&self, container: &Container, attempt: u32) -> PathBuf {
-        self.folder
-            .join("containers")
-            .join(container.name.as_str())
-            .join(attempt.to_string())
+        // One folder, not a tree of them: making inodes is what starting many containers spends its time on. A name has no dot in it.
+        self.folder.join(format!("{}.{attempt}", container.name))
     }
 }
 

@@ -11,7 +11,7 @@ use crate::ports::StartRequest;
 
 /// Makes the root directory and every mount point in it.
 pub(super) fn create(request: &StartRequest) -> io::Result<Dir> {
-    let path = request.scratch.join("root");
+    let path = request.scratch.clone();
     std::fs::create_dir_all(&path)?;
     for layer in &request.image.layers {
         unpack(layer, &path)?;
