@@ -11,8 +11,9 @@ use crate::engine::Config;
 use crate::images::{ContentStore, Images, Overrides};
 use crate::logs::{LogQueue, LogReader};
 use crate::manifest::Loaded;
+use crate::model::ImagePullPolicy;
 use crate::node::{Node, PodNotice, RunDir};
-use crate::ports::{Clock, Image, ImageStore as _, PullRequest};
+use crate::ports::{Clock, Image, PullError, PullRequest};
 use crate::store::{ApiStore, Conflict};
 use crate::volumes::LocalVolumes;
 use crate::wasm::{Allocation, CodeCache, WasmEngine, WasmRuntime};
@@ -124,28 +125,20 @@ fn code_dir(data_dir: &Path) -> PathBuf {
 
 /// Whether an image that is a file can be read and is a program, before anything starts; nothing is said of images of the store, which
 /// may yet be loaded while the pod waits.
-pub async fn check_image_file(images: &Images, request: PullRequest) -> Result<(), String> {
-    if images
-        .file_of(&request.reference, &request.base_dir)
-        .is_none()
-    {
+pub fn check_image_file(images: &Images, request: &PullRequest) -> Result<(), String> {
+    use std::io::Read as _;
+    let Some(path) = images.file_of(&request.reference, &request.base_dir) else {
         return Ok(());
-    }
-    let pulled = images
-        .ensure(request)
-        .await
-        .map_err(|error| error.to_string())?;
+    };
+    // Its first bytes tell; the whole of it is read and hashed when the pod starts.
     let mut start = [0; 64];
-    let read = std::fs::File::open(&pulled.image.wasm).and_then(|mut file| {
-        use std::io::Read as _;
-        file.read(&mut start)
-    });
+    let read = std::fs::File::open(&path).and_then(|mut file| file.read(&mut start));
     match read {
         Ok(len) if crate::wasm::looks_like_wasm(&start[..len]) => Ok(()),
-        Ok(_) => Err(format!(
-            "{}: not a WebAssembly file",
-            pulled.image.wasm.display()
-        )),
-        Err(error) => Err(format!("{}: {error}", pulled.image.wasm.display())),
+        Ok(_) => Err(format!("{}: not a WebAssembly file", path.display())),
+        Err(_) if request.policy == ImagePullPolicy::Never => {
+            Err(PullError::NeverPull(request.reference.clone()).to_string())
+        }
+        Err(error) => Err(format!("{}: {error}", path.display())),
     }
 }

@@ -32,11 +32,7 @@ pub(super) fn read(files: &[PathBuf], now: Time) -> Result<Vec<Input>, Vec<Strin
             }
         }
     }
-    let loaded: Vec<Loaded> = inputs
-        .iter()
-        .map(|input: &Input| input.loaded.clone())
-        .collect();
-    let twice = manifest::same_names(&loaded);
+    let twice = manifest::same_names(inputs.iter().map(|input: &Input| &input.loaded));
     // Within one file `load` has said so already.
     faults.extend(twice.iter().map(ToString::to_string));
     if faults.is_empty() && inputs.is_empty() {
@@ -120,7 +116,7 @@ fn read_one(path: &Path, now: Time) -> Result<Vec<Input>, Vec<String>> {
 }
 
 /// Images that are files: every fault of every pod, one line each.
-pub(super) async fn check_images(inputs: &[Input], images: &Images) -> Result<(), Vec<String>> {
+pub(super) fn check_images(inputs: &[Input], images: &Images) -> Result<(), Vec<String>> {
     let mut faults = Vec::new();
     let mut seen = HashSet::new();
     for input in inputs {
@@ -139,7 +135,7 @@ pub(super) async fn check_images(inputs: &[Input], images: &Images) -> Result<()
                     policy: container.pull_policy,
                     base_dir: Arc::clone(&input.base_dir),
                 };
-                if let Err(detail) = check_image_file(images, request).await {
+                if let Err(detail) = check_image_file(images, &request) {
                     faults.push(format!(
                         "{}: document {}: Pod \"{}\": spec.{list}[{index}].image: {detail}",
                         input.loaded.file, input.loaded.document, pod.meta.name

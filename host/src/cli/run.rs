@@ -53,7 +53,7 @@ async fn run_pods(
 ) -> anyhow::Result<u8> {
     let overrides = overrides(&args)?;
     let images = Images::new(content_store(&data_dir), overrides.clone());
-    if let Err(faults) = input::check_images(&inputs, &images).await {
+    if let Err(faults) = input::check_images(&inputs, &images) {
         return Ok(refuse(&faults));
     }
     let containers = inputs

@@ -61,7 +61,7 @@ pub fn load(
 }
 
 /// A fault for each pod that has the namespace and name of an earlier one; for pods of several files. [`load`] does it for its own.
-pub fn same_names(loaded: &[Loaded]) -> Vec<Fault> {
+pub fn same_names<'a>(loaded: impl IntoIterator<Item = &'a Loaded>) -> Vec<Fault> {
     let mut seen = std::collections::HashMap::new();
     let mut faults = Vec::new();
     for one in loaded {
