@@ -124,12 +124,13 @@ fn ctrl_c_deletes_gracefully_and_twice_kills() {
             .spawn()
             .expect("started")
     };
+    // A whole line: the event that the image is "already present" comes before the container runs.
     let shown = |out: &str, needle: &str| {
         let path = place.path().join(out);
         std::fs::read_to_string(path).is_ok_and(|text| text.contains(needle))
     };
     let child = start("pod.yaml", "graceful");
-    until("the container runs", || shown("graceful", "ready"));
+    until("the container runs", || shown("graceful", "ready\n"));
     signal(child.id(), "-INT");
     let ran = Ran::from(child.wait_with_output().expect("ended"));
     assert_eq!(ran.code, 130);
@@ -142,7 +143,7 @@ fn ctrl_c_deletes_gracefully_and_twice_kills() {
     let long = pod("p", "ignore-term", "").replace("PeriodSeconds: 30", "PeriodSeconds: 600");
     place.file("deaf.yaml", &long);
     let child = start("deaf.yaml", "twice");
-    until("the container runs", || shown("twice", "ready"));
+    until("the container runs", || shown("twice", "ready\n"));
     signal(child.id(), "-INT");
     until("TERM arrived", || shown("twice", "signal 15"));
     signal(child.id(), "-INT");
