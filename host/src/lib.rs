@@ -4,6 +4,7 @@
 //! `ARCHITECTURE.md` has the map; a room may use what stands above its group and never a sibling's inside:
 //!
 //! - pure: [`model`], [`manifest`], [`engine`] (and `sim`, its simulator, in tests)
+//! - the logical host: [`network`], [`ipc`]
 //! - contracts: [`ports`]
 //! - adapters: [`images`], [`volumes`], [`wasm`], [`logs`], [`clock`], [`tree`]
 //! - shells: [`worker`], [`store`], [`node`]
@@ -14,9 +15,11 @@ pub mod cli;
 pub mod clock;
 pub mod engine;
 pub mod images;
+pub mod ipc;
 pub mod logs;
 pub mod manifest;
 pub mod model;
+pub mod network;
 pub mod node;
 pub mod ports;
 #[cfg(any(test, feature = "sim"))]

@@ -16,9 +16,10 @@ mod time;
 pub use expand::expand;
 pub use ids::{Attempt, ContainerName, Namespace, PodName, PodUid};
 pub use pod::{
-    Container, ContainerRestart, EnvVar, ExitCodeOperator, HostPathType, ImagePullPolicy, Mount,
-    Pod, PodMeta, PodSpec, Resources, RestartAction, RestartPolicy, RestartRule, Role,
-    TerminationMessagePolicy, Volume, VolumeSource,
+    Container, ContainerPort, ContainerRestart, Dns, DnsPolicy, EnvVar, ExitCodeOperator,
+    HostPathType, ImagePullPolicy, Mount, Pod, PodMeta, PodSpec, Protocol, Resources,
+    RestartAction, RestartPolicy, RestartRule, Role, TerminationMessagePolicy, Volume,
+    VolumeSource,
 };
 pub use quantity::{Bytes, Millicores};
 pub use status::{

@@ -1,6 +1,7 @@
 //! The specification of a pod, as the host works with it.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::{
@@ -56,6 +57,8 @@ pub struct PodSpec {
     pub fqdn: Option<String>,
     /// `spec.hostAliases`: IP address and names (rule H10).
     pub host_aliases: Vec<(String, Vec<String>)>,
+    /// `spec.dnsPolicy` and `spec.dnsConfig` (rule H11).
+    pub dns: Dns,
     /// `spec.readinessGates[].conditionType` (rule C6).
     pub readiness_gates: Vec<String>,
     /// Fixed when the pod is created (rule B19, J2).
@@ -104,6 +107,8 @@ pub struct Container {
     pub working_dir: Option<String>,
     /// `env`, in order; values not yet expanded (rule H3).
     pub env: Vec<EnvVar>,
+    /// `ports`: what it says it listens on; only `hostPort` opens anything.
+    pub ports: Vec<ContainerPort>,
     /// `volumeMounts`.
     pub mounts: Vec<Mount>,
     /// Container-level `restartPolicy` of a main or regular init, with its rules (rule A14). A sidecar's `Always` is its role, not this.
@@ -128,6 +133,56 @@ pub struct Container {
     pub has_post_start: bool,
     /// A preStop hook is defined: it runs before TERM and consumes the grace period (rule E2).
     pub has_pre_stop: bool,
+}
+
+/// An entry of `ports`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContainerPort {
+    /// `name`; a Service's or a probe's port may be this name.
+    pub name: Option<String>,
+    /// `containerPort`
+    pub port: u16,
+    /// `hostPort`: the port of the machine that leads here.
+    pub host_port: Option<u16>,
+    /// `hostIP`: the machine's address it listens on.
+    pub host_ip: Option<IpAddr>,
+    /// `protocol`
+    pub protocol: Protocol,
+}
+
+/// The protocols of ports. SCTP is refused.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Protocol {
+    /// `TCP`
+    #[default]
+    Tcp,
+    /// `UDP`
+    Udp,
+}
+
+/// What `/etc/resolv.conf` is made of (rule H11).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Dns {
+    /// `spec.dnsPolicy`
+    pub policy: DnsPolicy,
+    /// `spec.dnsConfig.nameservers`
+    pub nameservers: Vec<String>,
+    /// `spec.dnsConfig.searches`
+    pub searches: Vec<String>,
+    /// `spec.dnsConfig.options`: name and value.
+    pub options: Vec<(String, Option<String>)>,
+}
+
+/// `spec.dnsPolicy`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum DnsPolicy {
+    /// The pods' and Services' names, then the machine's. `ClusterFirstWithHostNet` is the same here.
+    #[default]
+    ClusterFirst,
+    /// The machine's names only.
+    Default,
+    /// `dnsConfig` only.
+    None,
 }
 
 /// An environment variable with a literal value.

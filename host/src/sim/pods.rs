@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Chance;
 use crate::model::{
-    Container, ContainerRestart, ExitCodeOperator, ImagePullPolicy, Pod, PodMeta, PodSpec,
+    Container, ContainerRestart, Dns, ExitCodeOperator, ImagePullPolicy, Pod, PodMeta, PodSpec,
     QosClass, Resources, RestartAction, RestartPolicy, RestartRule, Role, Seconds,
     TerminationMessagePolicy, Time,
 };
@@ -32,6 +32,7 @@ pub fn random_pod(chance: &mut Chance) -> Pod {
         hostname: "pod".into(),
         fqdn: None,
         host_aliases: Vec::new(),
+        dns: Dns::default(),
         readiness_gates: Vec::new(),
         qos: QosClass::BestEffort,
     };
@@ -67,6 +68,7 @@ fn container(name: String, role: Role, chance: &mut Chance) -> Container {
         args: None,
         working_dir: None,
         env: Vec::new(),
+        ports: Vec::new(),
         mounts: Vec::new(),
         restart,
         termination_message_path: "/dev/termination-log".into(),

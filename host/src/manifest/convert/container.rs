@@ -51,6 +51,7 @@ fn container(path: &Path<'_>, one: &k8s::Container, init: bool, faults: &mut Fau
                 value: variable.value.clone().unwrap_or_default(),
             })
             .collect(),
+        ports: Vec::new(),
         mounts: one.volume_mounts.iter().flatten().map(mount).collect(),
         restart: restart(path, one, role, faults),
         termination_message_path: one.termination_message_path.clone().unwrap_or_default(),

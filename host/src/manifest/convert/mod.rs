@@ -77,6 +77,7 @@ pub(super) fn pod(object: &k8s::Pod, created: Time) -> Result<Pod, Vec<FieldFaul
                 )
             })
             .collect(),
+        dns: crate::model::Dns::default(),
         readiness_gates: spec
             .readiness_gates
             .iter()

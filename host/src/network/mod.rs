@@ -1,0 +1,11 @@
+//! The virtual network: every pod's loopback and address, the switch between pods, names, Services, doors to the real network.
+//!
+//! - owns: pod and service addresses, TCP and UDP endpoints and their buffers, port tables, name look-up, egress rules, bandwidth, real listeners
+//! - never does: anything with wasm; read an object of the store; let a guest reach the machine's own network unless its pod may
+//! - talks to: `model` only; `wasm` gives its sockets to guests, `sandbox` attaches pods, `controllers` keeps its table of Services
+
+mod error;
+mod services;
+
+pub use error::NetError;
+pub use services::{Endpoint, Service, ServicePort};
