@@ -57,7 +57,7 @@ pub(crate) fn pod() -> Pod {
             hostname: "pod".into(),
             fqdn: None,
             host_aliases: Vec::new(),
-            dns: Dns::default(),
+            dns: super::Dns::default(),
             readiness_gates: Vec::new(),
             qos: QosClass::BestEffort,
         }),
