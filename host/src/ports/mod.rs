@@ -1,8 +1,8 @@
 //! The contracts between the shells and the adapters, with their plain request and response types.
 //!
-//! - owns: the traits [`ImageStore`], [`Volumes`], [`ContainerRuntime`], [`Container`], [`LogSink`], [`Logs`], [`Clock`]
+//! - owns: the traits [`ImageStore`], [`Volumes`], [`ContainerRuntime`], [`LogicalHosts`], [`Container`], [`LogSink`], [`Logs`], [`Clock`]
 //! - never does: anything; there is no logic here beyond small conversions
-//! - talks to: `model` only
+//! - talks to: `model`; `network` and `ipc`, whose pods a [`LogicalHost`] carries
 
 mod clock;
 mod host;
@@ -13,7 +13,7 @@ mod volumes;
 
 pub use clock::Clock;
 pub use futures::future::BoxFuture;
-pub use host::LogicalHost;
+pub use host::{HostError, LogicalHost, LogicalHosts};
 pub use images::{Image, ImageStore, PullError, PullRequest, Pulled};
 pub use logs::{LogLine, LogSink, LogSource, LogStream, Logs};
 pub use runtime::{Container, ContainerRuntime, Signal, StartError, StartRequest};

@@ -10,6 +10,7 @@ use super::bindings::peapod::pod;
 use super::limits::Share;
 use super::mounts::{Preopens, PreopensView};
 use super::process::{Launch, Process};
+use super::sockets;
 use super::stdio::{Standard, Stdio};
 
 /// Handles of one instance: files, streams, pollables. Files among them are descriptors of the whole host.
@@ -76,12 +77,14 @@ impl WasiView for Guest {
 /// Everything a guest may import.
 pub(super) fn linker(engine: &Engine, with_p3: bool) -> wasmtime::Result<Linker<Guest>> {
     let mut linker = Linker::new(engine);
-    // Ours replaces the preopens that wasmtime-wasi registers.
+    // Ours replace the preopens and the sockets that wasmtime-wasi registers.
     linker.allow_shadowing(true);
     p2::add_to_linker_async(&mut linker)?;
     p2::bindings::filesystem::preopens::add_to_linker::<Guest, Preopens>(&mut linker, preopens)?;
+    sockets::add_p2(&mut linker)?;
     if with_p3 {
         p3::add_to_linker(&mut linker)?;
+        sockets::add_p3(&mut linker)?;
         p3::bindings::filesystem::preopens::add_to_linker::<Guest, Preopens>(
             &mut linker,
             preopens,

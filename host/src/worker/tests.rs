@@ -72,6 +72,16 @@ impl ImageStore for World {
     }
 }
 
+impl LogicalHosts for World {
+    fn create(&self, pod: Pod) -> BoxFuture<'_, Result<Arc<LogicalHost>, HostError>> {
+        self.note("create host");
+        Box::pin(async move { Ok(Arc::new(LogicalHost::of(&pod))) })
+    }
+    fn release(&self, _: &PodUid) {
+        self.note("release host");
+    }
+}
+
 impl Volumes for World {
     fn mount(
         &self,
