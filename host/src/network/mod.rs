@@ -4,8 +4,21 @@
 //! - never does: anything with wasm; read an object of the store; let a guest reach the machine's own network unless its pod may
 //! - talks to: `model` only; `wasm` gives its sockets to guests, `sandbox` attaches pods, `controllers` keeps its table of Services
 
+mod egress;
 mod error;
+mod options;
+mod outside;
+mod pod;
 mod services;
+mod switch;
+pub mod tcp;
+mod udp;
 
+pub use egress::EgressPolicy;
 pub use error::NetError;
+pub use options::TcpOptions;
+pub use pod::{Family, PodIdentity, PodNetwork};
 pub use services::{Endpoint, Service, ServicePort};
+pub use switch::{AttachError, NetworkSettings, NetworkStats, SettingsError, Switch};
+pub use tcp::{Connecting, Shutdown, TcpIo, TcpListener, TcpSocket, TcpStream};
+pub use udp::{Datagram, UdpSocket};
