@@ -22,7 +22,6 @@ pub mod model;
 pub mod network;
 pub mod node;
 pub mod ports;
-pub mod sandbox;
 #[cfg(any(test, feature = "sim"))]
 pub mod sim;
 pub mod store;

@@ -6,6 +6,7 @@
 
 mod egress;
 mod error;
+mod identity;
 mod options;
 mod outside;
 mod pod;

@@ -1,6 +1,6 @@
 //! Between the network's words and WASI's.
 
-use std::io;
+use std::time::Duration;
 
 use wasmtime_wasi::p2::SocketError;
 use wasmtime_wasi::p2::bindings::sockets::network::{ErrorCode, IpAddressFamily};
@@ -20,7 +20,7 @@ pub(super) fn p2_code(error: NetError) -> ErrorCode {
         NetError::AddressInUse => ErrorCode::AddressInUse,
         NetError::AddressNotBindable => ErrorCode::AddressNotBindable,
         NetError::ConnectionRefused => ErrorCode::ConnectionRefused,
-        // What WASI 0.2 says on a stream is decided by `stream`; as an answer of a call it has no EPIPE.
+        // WASI 0.2 has no EPIPE.
         NetError::ConnectionReset | NetError::BrokenPipe => ErrorCode::ConnectionReset,
         NetError::ConnectionAborted => ErrorCode::ConnectionAborted,
         NetError::TimedOut => ErrorCode::Timeout,
@@ -32,18 +32,6 @@ pub(super) fn p2_code(error: NetError) -> ErrorCode {
         NetError::NameServerFailed => ErrorCode::TemporaryResolverFailure,
         NetError::Other => ErrorCode::Unknown,
     }
-}
-
-/// As the failure of a stream: `network-error-code` looks for an [`io::Error`] in it.
-pub(super) fn io_error(error: NetError) -> io::Error {
-    let kind = match error {
-        NetError::ConnectionReset => io::ErrorKind::ConnectionReset,
-        NetError::ConnectionAborted => io::ErrorKind::ConnectionAborted,
-        NetError::BrokenPipe => io::ErrorKind::BrokenPipe,
-        NetError::TimedOut => io::ErrorKind::TimedOut,
-        _ => io::ErrorKind::Other,
-    };
-    io::Error::new(kind, error)
 }
 
 pub(super) const fn family(family: IpAddressFamily) -> Family {
@@ -83,4 +71,8 @@ pub(super) const fn p3_family(family: types::IpAddressFamily) -> Family {
         types::IpAddressFamily::Ipv4 => Family::V4,
         types::IpAddressFamily::Ipv6 => Family::V6,
     }
+}
+
+pub(super) fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -3,6 +3,7 @@
 
 mod convert;
 mod names;
+mod network;
 mod p3;
 mod p3_streams;
 mod socket;
@@ -49,6 +50,8 @@ fn theirs<Ours: 'static, Theirs: 'static>(handle: &Resource<Ours>) -> Resource<T
 
 /// Replaces the sockets of WASI 0.2 that wasmtime-wasi registered.
 pub(super) fn add_p2(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+    let options = sockets::network::LinkOptions::default();
+    sockets::network::add_to_linker::<Guest, Sockets>(linker, &options, view)?;
     sockets::tcp::add_to_linker::<Guest, Sockets>(linker, view)?;
     sockets::tcp_create_socket::add_to_linker::<Guest, Sockets>(linker, view)?;
     sockets::udp::add_to_linker::<Guest, Sockets>(linker, view)?;

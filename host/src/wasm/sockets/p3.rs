@@ -3,17 +3,18 @@
 use std::future::poll_fn;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use wasmtime::component::{Access, Accessor, FutureReader, Resource, StreamReader};
 use wasmtime_wasi::p3::bindings::sockets::ip_name_lookup;
 use wasmtime_wasi::p3::bindings::sockets::types::{
-    self, Duration, ErrorCode, IpAddressFamily, IpSocketAddress, TcpSocket as TheirTcp,
+    self, Duration as Nanos, ErrorCode, IpAddressFamily, IpSocketAddress, TcpSocket as TheirTcp,
     UdpSocket as TheirUdp,
 };
 use wasmtime_wasi::p3::sockets::{SocketError, SocketResult};
 
-use super::convert::{p3, p3_family};
+use super::convert::{nanos, p3, p3_family};
 use super::p3_streams::{Accepting, Outcome, Receiving, Sending};
 use super::socket::{Socket, State};
 use super::udp::Socket as Udp;
@@ -205,7 +206,7 @@ impl types::HostTcpSocket for SocketsView<'_> {
     }
 
     fn get_keep_alive_enabled(&mut self, this: Resource<TheirTcp>) -> SocketResult<bool> {
-        Ok(self.options3(&this)?.keep_alive_enabled())
+        Ok(self.options3(&this)?.keep_alive())
     }
 
     fn set_keep_alive_enabled(
@@ -213,34 +214,38 @@ impl types::HostTcpSocket for SocketsView<'_> {
         this: Resource<TheirTcp>,
         value: bool,
     ) -> SocketResult<()> {
-        self.options3(&this)?.set_keep_alive_enabled(value);
+        self.options3(&this)?.set_keep_alive(value);
         Ok(())
     }
 
-    fn get_keep_alive_idle_time(&mut self, this: Resource<TheirTcp>) -> SocketResult<Duration> {
-        Ok(self.options3(&this)?.keep_alive_idle_ns())
+    fn get_keep_alive_idle_time(&mut self, this: Resource<TheirTcp>) -> SocketResult<Nanos> {
+        Ok(nanos(self.options3(&this)?.keep_alive_idle()))
     }
 
     fn set_keep_alive_idle_time(
         &mut self,
         this: Resource<TheirTcp>,
-        value: Duration,
+        value: Nanos,
     ) -> SocketResult<()> {
         let options = self.options3(&this)?;
-        options.set_keep_alive_idle_ns(value).map_err(p3)
+        options
+            .set_keep_alive_idle(Duration::from_nanos(value))
+            .map_err(p3)
     }
 
-    fn get_keep_alive_interval(&mut self, this: Resource<TheirTcp>) -> SocketResult<Duration> {
-        Ok(self.options3(&this)?.keep_alive_interval_ns())
+    fn get_keep_alive_interval(&mut self, this: Resource<TheirTcp>) -> SocketResult<Nanos> {
+        Ok(nanos(self.options3(&this)?.keep_alive_interval()))
     }
 
     fn set_keep_alive_interval(
         &mut self,
         this: Resource<TheirTcp>,
-        value: Duration,
+        value: Nanos,
     ) -> SocketResult<()> {
         let options = self.options3(&this)?;
-        options.set_keep_alive_interval_ns(value).map_err(p3)
+        options
+            .set_keep_alive_interval(Duration::from_nanos(value))
+            .map_err(p3)
     }
 
     fn get_keep_alive_count(&mut self, this: Resource<TheirTcp>) -> SocketResult<u32> {
@@ -261,7 +266,7 @@ impl types::HostTcpSocket for SocketsView<'_> {
     }
 
     fn get_receive_buffer_size(&mut self, this: Resource<TheirTcp>) -> SocketResult<u64> {
-        Ok(self.options3(&this)?.receive_buffer_size() as u64)
+        Ok(self.options3(&this)?.receive_buffer())
     }
 
     fn set_receive_buffer_size(
@@ -273,12 +278,12 @@ impl types::HostTcpSocket for SocketsView<'_> {
     }
 
     fn get_send_buffer_size(&mut self, this: Resource<TheirTcp>) -> SocketResult<u64> {
-        Ok(self.options3(&this)?.send_buffer_size() as u64)
+        Ok(self.options3(&this)?.send_buffer())
     }
 
     fn set_send_buffer_size(&mut self, this: Resource<TheirTcp>, value: u64) -> SocketResult<()> {
         let options = self.options3(&this)?;
-        options.set_send_buffer_size(value).map_err(p3)
+        options.set_send_buffer(value).map_err(p3)
     }
 
     fn drop(&mut self, this: Resource<TheirTcp>) -> wasmtime::Result<()> {
@@ -410,7 +415,7 @@ impl types::HostUdpSocket for SocketsView<'_> {
     }
 
     fn get_receive_buffer_size(&mut self, this: Resource<TheirUdp>) -> SocketResult<u64> {
-        Ok(self.udp3(&this)?.options.receive_buffer_size() as u64)
+        Ok(self.udp3(&this)?.options.receive_buffer())
     }
 
     fn set_receive_buffer_size(
@@ -419,16 +424,16 @@ impl types::HostUdpSocket for SocketsView<'_> {
         value: u64,
     ) -> SocketResult<()> {
         let options = &mut self.udp3(&this)?.options;
-        options.set_receive_buffer_size(value).map_err(p3)
+        options.set_receive_buffer(value).map_err(p3)
     }
 
     fn get_send_buffer_size(&mut self, this: Resource<TheirUdp>) -> SocketResult<u64> {
-        Ok(self.udp3(&this)?.options.send_buffer_size() as u64)
+        Ok(self.udp3(&this)?.options.send_buffer())
     }
 
     fn set_send_buffer_size(&mut self, this: Resource<TheirUdp>, value: u64) -> SocketResult<()> {
         let options = &mut self.udp3(&this)?.options;
-        options.set_send_buffer_size(value).map_err(p3)
+        options.set_send_buffer(value).map_err(p3)
     }
 
     fn drop(&mut self, this: Resource<TheirUdp>) -> wasmtime::Result<()> {

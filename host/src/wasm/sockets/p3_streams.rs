@@ -132,7 +132,8 @@ pub(super) struct Sending {
 
 impl Drop for Sending {
     fn drop(&mut self) {
-        self.stream.shutdown(crate::network::Shutdown::Write);
+        // Closed or reset already: there is nobody to tell.
+        let _ignored = self.stream.shutdown(crate::network::Shutdown::Write);
     }
 }
 

@@ -54,7 +54,7 @@ impl Socket {
 
     /// What a listener with these options accepted. As on Linux, they pass on.
     pub(super) fn accepted(stream: TcpStream, options: TcpOptions, family: Family) -> Self {
-        stream.set_receive_capacity(options.receive_buffer_size());
+        stream.set_receive_capacity(capacity(&options));
         Self::of(State::Connected(stream), options, family)
     }
 
@@ -86,7 +86,7 @@ impl Socket {
             return Err(NetError::InvalidState);
         };
         let stream = answer?;
-        stream.set_receive_capacity(self.options.receive_buffer_size());
+        stream.set_receive_capacity(capacity(&self.options));
         self.state = State::Connected(stream.clone());
         Ok(stream)
     }
@@ -123,9 +123,9 @@ impl Socket {
     }
 
     pub(super) fn set_receive_buffer_size(&mut self, value: u64) -> Result<(), NetError> {
-        self.options.set_receive_buffer_size(value)?;
+        self.options.set_receive_buffer(value)?;
         if let State::Connected(stream) = &self.state {
-            stream.set_receive_capacity(self.options.receive_buffer_size());
+            stream.set_receive_capacity(capacity(&self.options));
         }
         Ok(())
     }
@@ -142,4 +142,8 @@ impl Pollable for Socket {
             _ => {}
         }
     }
+}
+
+fn capacity(options: &TcpOptions) -> usize {
+    usize::try_from(options.receive_buffer()).unwrap_or(usize::MAX)
 }

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use wasmtime::component::Resource;
 use wasmtime_wasi::p2::bindings::sockets::network::{ErrorCode, IpAddressFamily, IpSocketAddress};
@@ -13,7 +14,7 @@ use wasmtime_wasi::p2::{
     subscribe,
 };
 
-use super::convert::{family, p2};
+use super::convert::{family, nanos, p2};
 use super::socket::{Operation, Socket, State};
 use super::tcp_streams::{Input, Output};
 use super::{SocketsView, ours, theirs};
@@ -203,31 +204,31 @@ impl tcp::HostTcpSocket for SocketsView<'_> {
     }
 
     fn keep_alive_enabled(&mut self, this: Resource<Theirs>) -> SocketResult<bool> {
-        Ok(self.options(&this)?.keep_alive_enabled())
+        Ok(self.options(&this)?.keep_alive())
     }
 
     fn set_keep_alive_enabled(&mut self, this: Resource<Theirs>, value: bool) -> SocketResult<()> {
-        self.options(&this)?.set_keep_alive_enabled(value);
+        self.options(&this)?.set_keep_alive(value);
         Ok(())
     }
 
     fn keep_alive_idle_time(&mut self, this: Resource<Theirs>) -> SocketResult<u64> {
-        Ok(self.options(&this)?.keep_alive_idle_ns())
+        Ok(nanos(self.options(&this)?.keep_alive_idle()))
     }
 
     fn set_keep_alive_idle_time(&mut self, this: Resource<Theirs>, value: u64) -> SocketResult<()> {
         self.options(&this)?
-            .set_keep_alive_idle_ns(value)
+            .set_keep_alive_idle(Duration::from_nanos(value))
             .map_err(p2)
     }
 
     fn keep_alive_interval(&mut self, this: Resource<Theirs>) -> SocketResult<u64> {
-        Ok(self.options(&this)?.keep_alive_interval_ns())
+        Ok(nanos(self.options(&this)?.keep_alive_interval()))
     }
 
     fn set_keep_alive_interval(&mut self, this: Resource<Theirs>, value: u64) -> SocketResult<()> {
         self.options(&this)?
-            .set_keep_alive_interval_ns(value)
+            .set_keep_alive_interval(Duration::from_nanos(value))
             .map_err(p2)
     }
 
@@ -248,7 +249,7 @@ impl tcp::HostTcpSocket for SocketsView<'_> {
     }
 
     fn receive_buffer_size(&mut self, this: Resource<Theirs>) -> SocketResult<u64> {
-        Ok(self.options(&this)?.receive_buffer_size() as u64)
+        Ok(self.options(&this)?.receive_buffer())
     }
 
     fn set_receive_buffer_size(&mut self, this: Resource<Theirs>, value: u64) -> SocketResult<()> {
@@ -258,11 +259,11 @@ impl tcp::HostTcpSocket for SocketsView<'_> {
     }
 
     fn send_buffer_size(&mut self, this: Resource<Theirs>) -> SocketResult<u64> {
-        Ok(self.options(&this)?.send_buffer_size() as u64)
+        Ok(self.options(&this)?.send_buffer())
     }
 
     fn set_send_buffer_size(&mut self, this: Resource<Theirs>, value: u64) -> SocketResult<()> {
-        self.options(&this)?.set_send_buffer_size(value).map_err(p2)
+        self.options(&this)?.set_send_buffer(value).map_err(p2)
     }
 
     fn subscribe(&mut self, this: Resource<Theirs>) -> wasmtime::Result<Resource<DynPollable>> {
@@ -273,12 +274,12 @@ impl tcp::HostTcpSocket for SocketsView<'_> {
         let State::Connected(stream) = &self.socket(&this)?.state else {
             return Err(ErrorCode::InvalidState.into());
         };
-        stream.shutdown(match how {
+        let shut = stream.shutdown(match how {
             ShutdownType::Receive => Shutdown::Read,
             ShutdownType::Send => Shutdown::Write,
             ShutdownType::Both => Shutdown::Both,
         });
-        Ok(())
+        shut.map_err(p2)
     }
 
     fn drop(&mut self, this: Resource<Theirs>) -> wasmtime::Result<()> {

@@ -5,7 +5,6 @@ use std::future::poll_fn;
 use bytes::Bytes;
 use wasmtime_wasi::p2::{InputStream, OutputStream, Pollable, StreamError, StreamResult};
 
-use super::convert::io_error;
 use crate::network::{NetError, TcpStream};
 
 /// One read gives at most this much, however much the guest asks for: it becomes memory of the host first.
@@ -107,6 +106,7 @@ fn failed(error: NetError) -> StreamError {
     match error {
         // Its own shutdown: the stream is closed, nothing failed.
         NetError::BrokenPipe => StreamError::Closed,
-        _ => StreamError::LastOperationFailed(io_error(error).into()),
+        // `network-error-code` finds it in there.
+        _ => StreamError::LastOperationFailed(error.into()),
     }
 }

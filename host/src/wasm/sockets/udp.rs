@@ -3,6 +3,7 @@
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::task::{Context, Waker};
 
 use bytes::Bytes;
 use wasmtime::component::Resource;
@@ -14,7 +15,7 @@ use wasmtime_wasi::p2::{
 
 use super::convert::{family, p2};
 use super::{SocketsView, ours, theirs};
-use crate::network::{Family, NetError, PodNetwork, UdpOptions, UdpSocket};
+use crate::network::{Family, NetError, PodNetwork, TcpOptions, UdpSocket};
 
 /// Datagrams that pass the border to the guest in one call.
 const BATCH: usize = 16;
@@ -24,7 +25,7 @@ const BATCH_BYTES: usize = 256 * 1024;
 pub(super) struct Socket {
     /// The streams hold it too; alone, it may be bound and connected.
     pub(super) inner: Arc<UdpSocket>,
-    pub(super) options: UdpOptions,
+    pub(super) options: TcpOptions,
     pub(super) family: Family,
     /// WASI 0.2: bound, and not yet told.
     binding: bool,
@@ -34,7 +35,7 @@ impl Socket {
     pub(super) fn open(net: &Arc<PodNetwork>, family: Family) -> Result<Self, NetError> {
         Ok(Self {
             inner: Arc::new(UdpSocket::new(net, family)?),
-            options: UdpOptions::default(),
+            options: TcpOptions::default(),
             family,
             binding: false,
         })
@@ -68,6 +69,12 @@ impl Pollable for Outgoing {
         // An error makes it ready too; `send` tells which.
         let _ready = poll_fn(|cx| self.socket.poll_sendable(cx)).await;
     }
+}
+
+/// Whether a datagram would be taken now; an error is told by `send`.
+fn sendable(socket: &UdpSocket) -> bool {
+    let mut now = Context::from_waker(Waker::noop());
+    socket.poll_sendable(&mut now).is_ready()
 }
 
 impl SocketsView<'_> {
@@ -171,21 +178,21 @@ impl udp::HostUdpSocket for SocketsView<'_> {
     }
 
     fn receive_buffer_size(&mut self, this: Resource<Theirs>) -> SocketResult<u64> {
-        Ok(self.udp(&this)?.options.receive_buffer_size() as u64)
+        Ok(self.udp(&this)?.options.receive_buffer())
     }
 
     fn set_receive_buffer_size(&mut self, this: Resource<Theirs>, value: u64) -> SocketResult<()> {
         let options = &mut self.udp(&this)?.options;
-        options.set_receive_buffer_size(value).map_err(p2)
+        options.set_receive_buffer(value).map_err(p2)
     }
 
     fn send_buffer_size(&mut self, this: Resource<Theirs>) -> SocketResult<u64> {
-        Ok(self.udp(&this)?.options.send_buffer_size() as u64)
+        Ok(self.udp(&this)?.options.send_buffer())
     }
 
     fn set_send_buffer_size(&mut self, this: Resource<Theirs>, value: u64) -> SocketResult<()> {
         let options = &mut self.udp(&this)?.options;
-        options.set_send_buffer_size(value).map_err(p2)
+        options.set_send_buffer(value).map_err(p2)
     }
 
     fn subscribe(&mut self, this: Resource<Theirs>) -> wasmtime::Result<Resource<DynPollable>> {
@@ -241,11 +248,7 @@ impl udp::HostIncomingDatagramStream for SocketsView<'_> {
 impl udp::HostOutgoingDatagramStream for SocketsView<'_> {
     fn check_send(&mut self, this: Resource<udp::OutgoingDatagramStream>) -> SocketResult<u64> {
         let stream = self.table.get_mut(&ours::<_, Outgoing>(&this))?;
-        stream.permit = if stream.socket.sendable_now() {
-            BATCH
-        } else {
-            0
-        };
+        stream.permit = if sendable(&stream.socket) { BATCH } else { 0 };
         Ok(stream.permit as u64)
     }
 
@@ -267,7 +270,7 @@ impl udp::HostOutgoingDatagramStream for SocketsView<'_> {
         let mut sent = 0;
         for datagram in datagrams {
             // Shaping may close between two datagrams.
-            if sent > 0 && !stream.socket.sendable_now() {
+            if sent > 0 && !sendable(&stream.socket) {
                 break;
             }
             let to = datagram.remote_address.map(SocketAddr::from);
