@@ -10,6 +10,7 @@ mod identity;
 mod options;
 mod outside;
 mod pod;
+mod resolve;
 mod services;
 mod switch;
 pub mod tcp;

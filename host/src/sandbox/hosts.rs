@@ -1,13 +1,11 @@
 //! Makes and releases logical hosts.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::model::{Pod, PodUid, Protocol};
-use crate::network::{
-    Door, EgressPolicy, PodIdentity, PodNetwork, Switch, parse_bandwidth, resolv_conf,
-};
+use crate::network::{EgressPolicy, PodIdentity, PodNetwork, Switch};
 use crate::ports::{BoxFuture, HostError, LogicalHost, LogicalHosts};
 
 /// The annotation that sets a pod's egress rules.
@@ -46,8 +44,6 @@ pub struct VirtualHosts {
 
 struct Held {
     host: Arc<LogicalHost>,
-    /// Closed when the pod's host is released.
-    _doors: Vec<Door>,
 }
 
 impl VirtualHosts {
@@ -86,64 +82,14 @@ impl VirtualHosts {
     }
 
     fn identity(&self, pod: &Pod) -> Result<PodIdentity, HostError> {
-        // Rule O2: the API server does not look at these; a bad one is seen here, told as an event, and tried again.
-        let (ingress, egress) = parse_bandwidth(&pod.meta.annotations).map_err(refused)?;
-        let wanted = match pod.meta.annotations.get(EGRESS) {
-            Some(text) => Some(
-                text.parse::<EgressPolicy>()
-                    .map_err(|error| HostError(format!("annotation {EGRESS}: {error}")))?,
-            ),
-            None => None,
-        };
-        let mut identity = PodIdentity::of(pod);
-        identity.ingress_bits_per_second = ingress;
-        identity.egress_bits_per_second = egress;
-        identity.egress = match (&self.settings.egress, wanted) {
-            (Some(ceiling), Some(wanted)) => ceiling.and(&wanted),
-            (None, Some(wanted)) => wanted,
-            (Some(default), None) => default.clone(),
-            (None, None) => EgressPolicy::default(),
-        };
+        let identity = PodIdentity::of(pod);
         Ok(identity)
     }
 
     async fn furnish(&self, pod: &Pod, net: &Arc<PodNetwork>) -> Result<Held, HostError> {
-        let mut doors = Vec::new();
-        for (what, listen, protocol, port) in self.wanted_doors(pod) {
-            let door = Door::into_pod(listen, protocol, net, port).await;
-            doors.push(door.map_err(|error| HostError(format!("{what}: {listen}: {error}")))?);
-        }
-        let resolv_conf = resolv_conf(
-            &pod.spec.dns,
-            pod.meta.namespace.as_str(),
-            self.switch.zone(),
-            self.switch.dns_ip(),
-            &self.settings.resolv_conf,
-        );
         Ok(Held {
-            host: Arc::new(LogicalHost::new(pod, Arc::clone(net), resolv_conf)),
-            _doors: doors,
+            host: Arc::new(LogicalHost::new(pod, Arc::clone(net), String::new())),
         })
-    }
-
-    fn wanted_doors(&self, pod: &Pod) -> Vec<(&'static str, SocketAddr, Protocol, u16)> {
-        let ports = pod.spec.containers().flat_map(|container| &container.ports);
-        let host_ports = ports.filter_map(|port| {
-            let ip = port.host_ip.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
-            let listen = SocketAddr::new(ip, port.host_port?);
-            Some(("hostPort", listen, port.protocol, port.port))
-        });
-        let of_pod = |publish: &&Publish| publish.pod == pod.meta.name.as_str();
-        let published = self.settings.publish.iter().filter(of_pod);
-        let published = published.map(|publish| {
-            (
-                "--publish",
-                publish.listen,
-                publish.protocol,
-                publish.pod_port,
-            )
-        });
-        host_ports.chain(published).collect()
     }
 }
 
