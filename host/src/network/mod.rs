@@ -4,8 +4,12 @@
 //! - never does: anything with wasm; read an object of the store; let a guest reach the machine's own network unless its pod may
 //! - talks to: `model` only; `wasm` gives its sockets to guests, `sandbox` attaches pods, `controllers` keeps its table of Services
 
+mod bandwidth;
+mod egress;
 mod error;
 mod services;
 
+pub use bandwidth::{Bandwidth, BandwidthError, EGRESS_BANDWIDTH, INGRESS_BANDWIDTH};
+pub use egress::{EgressError, EgressPolicy};
 pub use error::NetError;
 pub use services::{Endpoint, Service, ServicePort};
