@@ -87,7 +87,11 @@ impl ResolvConf {
         self.searches.truncate(SEARCHES_MAX);
         self.searches.retain(|s| s.len() <= SEARCH_LENGTH_MAX);
         let length = |searches: &[String]| {
-            searches.iter().map(|s| s.len() + 1).sum::<usize>().saturating_sub(1)
+            searches
+                .iter()
+                .map(|s| s.len() + 1)
+                .sum::<usize>()
+                .saturating_sub(1)
         };
         while length(&self.searches) > SEARCH_CHARS_MAX {
             self.searches.pop();
@@ -215,9 +219,8 @@ mod tests {
 
     #[test]
     fn h11_three_nameservers_thirty_two_searches_and_2048_characters_are_the_most() {
-        let many = |n: usize, length: usize| {
-            (0..n).map(|i| format!("{i:0>length$}")).collect::<Vec<_>>()
-        };
+        let many =
+            |n: usize, length: usize| (0..n).map(|i| format!("{i:0>length$}")).collect::<Vec<_>>();
         let short = conf(&Dns {
             nameservers: many(9, 1),
             searches: many(50, 3),
@@ -246,7 +249,10 @@ mod tests {
             ..Dns::default()
         };
         let conf = |text| ResolvConf::of(&dns, "a", "b", [1, 1, 1, 1].into(), text);
-        assert_eq!(conf("nameserver\nsearch\n;x\n\u{0}\n"), ResolvConf::default());
+        assert_eq!(
+            conf("nameserver\nsearch\n;x\n\u{0}\n"),
+            ResolvConf::default()
+        );
         assert_eq!(conf("options ndots:x").ndots(), 1);
         assert_eq!(conf("options ndots:99").ndots(), 15);
         assert_eq!(conf("search .").searches(), ["."]);

@@ -1,6 +1,7 @@
 //! The records of the cluster's zone (rule N13): what names the pods and Services of this host have, absolute and lower-case.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 
 use super::{Endpoint, Service, ServicePort};
 use crate::model::Protocol;
@@ -16,7 +17,7 @@ pub struct Zone<'a> {
     /// `cluster.local`, lower-case.
     pub name: &'a str,
     /// Services with their endpoints.
-    pub services: &'a [Service],
+    pub services: &'a [Arc<Service>],
     /// The machine, as pods call it.
     pub node_ip: Ipv4Addr,
     /// The name server.
@@ -80,16 +81,19 @@ impl<'a> Zone<'a> {
             }
             [endpoint, service, namespace, "svc"] => self
                 .service(service, namespace)
-                .map_or(Found::Nothing, |service| endpoint_addresses(service, endpoint)),
-            [port, protocol, service, namespace, "svc"] => self
-                .service(service, namespace)
                 .map_or(Found::Nothing, |service| {
-                    self.ports(service, |p| {
-                        !p.name.is_empty()
-                            && port.strip_prefix('_').is_some_and(|n| same(n, &p.name))
-                            && is_protocol(protocol, p.protocol)
-                    })
+                    endpoint_addresses(service, endpoint)
                 }),
+            [port, protocol, service, namespace, "svc"] => {
+                self.service(service, namespace)
+                    .map_or(Found::Nothing, |service| {
+                        self.ports(service, |p| {
+                            !p.name.is_empty()
+                                && port.strip_prefix('_').is_some_and(|n| same(n, &p.name))
+                                && is_protocol(protocol, p.protocol)
+                        })
+                    })
+            }
             _ => Found::Nothing,
         }
     }
@@ -116,7 +120,7 @@ impl<'a> Zone<'a> {
         if ip == self.node_ip {
             return vec![HOST_NAME.to_owned()];
         }
-        let own = |service: &&Service| service.cluster_ip == Some(ip);
+        let own = |service: &&Arc<Service>| service.cluster_ip == Some(ip);
         if let Some(service) = self.services.iter().find(own) {
             return vec![self.name_of(service)];
         }
@@ -141,6 +145,7 @@ impl<'a> Zone<'a> {
         self.services
             .iter()
             .find(|s| same(name, &s.name) && same(namespace, &s.namespace))
+            .map(AsRef::as_ref)
     }
 
     fn has_namespace(&self, name: &str) -> bool {
@@ -238,7 +243,10 @@ fn is_protocol(label: &str, protocol: Protocol) -> bool {
 }
 
 fn has_protocol(service: &Service, label: &str) -> bool {
-    service.ports.iter().any(|port| is_protocol(label, port.protocol))
+    service
+        .ports
+        .iter()
+        .any(|port| is_protocol(label, port.protocol))
 }
 
 /// The address in the name of a reverse look-up (`1.0.0.127.in-addr.arpa`).
