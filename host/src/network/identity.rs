@@ -1,6 +1,6 @@
 //! From the model's pod to what the network knows of it.
 
-use super::{EgressPolicy, PodIdentity};
+use super::{EgressPolicy, PodIdentity, ResolvConf};
 use crate::model::Pod;
 
 impl PodIdentity {
@@ -16,6 +16,7 @@ impl PodIdentity {
             ingress_bits_per_second: None,
             egress_bits_per_second: None,
             egress: EgressPolicy::default(),
+            resolv: ResolvConf::default(),
         }
     }
 }

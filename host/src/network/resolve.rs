@@ -3,17 +3,22 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::{NetError, PodNetwork};
+use super::{Lookup, NetError, PodNetwork, Zone, lookup};
 
 impl PodNetwork {
-    /// The addresses of a name: the pod's own, the pods' and Services', and the machine's resolver's where the pod may ask it.
+    /// The addresses of a name: the pod's own, the pods' and Services', and what the machine's resolver says where the pod may ask it.
     pub async fn resolve(self: &Arc<Self>, name: &str) -> Result<Vec<IpAddr>, NetError> {
-        match name.parse() {
-            Ok(address) => Ok(vec![address]),
-            Err(_) if name.eq_ignore_ascii_case("localhost") => {
-                Ok(vec![IpAddr::from([127, 0, 0, 1])])
-            }
-            Err(_) => Err(NetError::NameUnresolvable),
+        let switch = self.switch();
+        let services = switch.services();
+        let zone = Zone {
+            name: &switch.settings().zone,
+            services: &services,
+            node_ip: switch.node_ip(),
+            dns_ip: switch.dns_ip(),
+        };
+        match lookup(self.identity(), self.ip(), &zone, name) {
+            Lookup::Addresses(addresses) => Ok(addresses),
+            Lookup::NoSuchName | Lookup::Outside(_) => Err(NetError::NameUnresolvable),
         }
     }
 }

@@ -28,20 +28,17 @@ pub struct LogicalHost {
     pub fqdn: Option<String>,
     /// `spec.hostAliases` (rule H10).
     pub aliases: Vec<(String, Vec<String>)>,
-    /// `/etc/resolv.conf` (rule H11).
-    pub resolv_conf: String,
     /// Its address, loopback and names.
     pub net: Arc<PodNetwork>,
 }
 
 impl LogicalHost {
     /// The logical host of a pod on that network.
-    pub fn new(pod: &Pod, net: Arc<PodNetwork>, resolv_conf: String) -> Self {
+    pub fn new(pod: &Pod, net: Arc<PodNetwork>) -> Self {
         Self {
             hostname: pod.spec.hostname.clone(),
             fqdn: pod.spec.fqdn.clone(),
             aliases: pod.spec.host_aliases.clone(),
-            resolv_conf,
             net,
         }
     }
@@ -85,7 +82,7 @@ impl LogicalHost {
         use crate::network::{NetworkSettings, PodIdentity, Switch};
         let switch = Switch::new(NetworkSettings::default()).expect("a network");
         let net = switch.attach(PodIdentity::of(pod)).expect("an address");
-        Self::new(pod, net, String::new())
+        Self::new(pod, net)
     }
 }
 

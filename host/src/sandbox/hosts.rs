@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::model::{Pod, PodUid, Protocol};
-use crate::network::{EgressPolicy, PodIdentity, PodNetwork, Switch};
+use crate::network::{Bandwidth, EgressPolicy, PodIdentity, PodNetwork, ResolvConf, Switch};
 use crate::ports::{BoxFuture, HostError, LogicalHost, LogicalHosts};
 
 /// The annotation that sets a pod's egress rules.
@@ -82,13 +82,37 @@ impl VirtualHosts {
     }
 
     fn identity(&self, pod: &Pod) -> Result<PodIdentity, HostError> {
-        let identity = PodIdentity::of(pod);
+        // Rule O2: the API server does not look at these; a bad one is seen here, told as an event, and tried again.
+        let bandwidth = Bandwidth::of(&pod.meta.annotations).map_err(refused)?;
+        let wanted = match pod.meta.annotations.get(EGRESS) {
+            Some(text) => Some(
+                text.parse::<EgressPolicy>()
+                    .map_err(|error| HostError(format!("annotation {EGRESS}: {error}")))?,
+            ),
+            None => None,
+        };
+        let mut identity = PodIdentity::of(pod);
+        identity.ingress_bits_per_second = bandwidth.ingress;
+        identity.egress_bits_per_second = bandwidth.egress;
+        identity.egress = match (&self.settings.egress, wanted) {
+            (Some(ceiling), Some(wanted)) => ceiling.and(&wanted),
+            (None, Some(wanted)) => wanted,
+            (Some(default), None) => default.clone(),
+            (None, None) => EgressPolicy::default(),
+        };
+        identity.resolv = ResolvConf::of(
+            &pod.spec.dns,
+            pod.meta.namespace.as_str(),
+            &self.switch.settings().zone,
+            self.switch.dns_ip(),
+            &self.settings.resolv_conf,
+        );
         Ok(identity)
     }
 
     async fn furnish(&self, pod: &Pod, net: &Arc<PodNetwork>) -> Result<Held, HostError> {
         Ok(Held {
-            host: Arc::new(LogicalHost::new(pod, Arc::clone(net), String::new())),
+            host: Arc::new(LogicalHost::new(pod, Arc::clone(net))),
         })
     }
 }

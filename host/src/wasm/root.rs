@@ -22,7 +22,10 @@ pub(super) fn create(request: &StartRequest) -> io::Result<Dir> {
     }
     root.write("etc/hostname", format!("{}\n", request.host.hostname))?;
     root.write("etc/hosts", request.host.hosts_file())?;
-    root.write("etc/resolv.conf", &request.host.resolv_conf)?;
+    root.write(
+        "etc/resolv.conf",
+        request.host.net.identity().resolv.to_string(),
+    )?;
     // A plain file: WASI has no devices. `peapod:pod/process` opens the real thing; a program that writes to this one by WASI finds
     // it empty again whenever it is truncated, as `>` does.
     root.write("dev/null", "")?;
