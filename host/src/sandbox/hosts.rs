@@ -92,10 +92,10 @@ impl VirtualHosts {
             None => None,
         };
         let mut identity = PodIdentity::of(pod);
-        identity.ingress_bits_per_second = bandwidth.ingress;
-        identity.egress_bits_per_second = bandwidth.egress;
+        identity.ingress_bits_per_second = bandwidth.ingress_bits_per_second;
+        identity.egress_bits_per_second = bandwidth.egress_bits_per_second;
         identity.egress = match (&self.settings.egress, wanted) {
-            (Some(ceiling), Some(wanted)) => ceiling.and(&wanted),
+            (Some(ceiling), Some(_)) => ceiling.clone(),
             (None, Some(wanted)) => wanted,
             (Some(default), None) => default.clone(),
             (None, None) => EgressPolicy::default(),
