@@ -17,4 +17,4 @@ pub use host::LogicalHost;
 pub use images::{Image, ImageStore, PullError, PullRequest, Pulled};
 pub use logs::{LogLine, LogSink, LogSource, LogStream, Logs};
 pub use runtime::{Container, ContainerRuntime, Signal, StartError, StartRequest};
-pub use volumes::{MountError, PodVolumes, ReadyMount, Volumes};
+pub use volumes::{MountError, MountSource, PodVolumes, ReadyMount, Volumes};
