@@ -1,10 +1,11 @@
 //! The contracts between the shells and the adapters, with their plain request and response types.
 //!
-//! - owns: the traits [`ImageStore`], [`Volumes`], [`ContainerRuntime`], [`Container`], [`LogSink`], [`Logs`], [`Clock`]
+//! - owns: the traits [`ImageStore`], [`Volumes`], [`ContainerRuntime`], [`Container`], [`LogSink`], [`Logs`], [`Clock`], [`ConfigSource`]
 //! - never does: anything; there is no logic here beyond small conversions
 //! - talks to: `model` only
 
 mod clock;
+mod config;
 mod host;
 mod images;
 mod logs;
@@ -12,6 +13,7 @@ mod runtime;
 mod volumes;
 
 pub use clock::Clock;
+pub use config::ConfigSource;
 pub use futures::future::BoxFuture;
 pub use host::LogicalHost;
 pub use images::{Image, ImageStore, PullError, PullRequest, Pulled};

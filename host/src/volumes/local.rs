@@ -73,6 +73,9 @@ impl PodDirs {
                 VolumeSource::HostPath { path, kind } => {
                     host_path::open(&base_dir.join(path), *kind)
                 }
+                VolumeSource::ConfigMap { name, .. } => {
+                    Err(format!("configmap {name:?} not found"))
+                }
             };
             let source = opened.map_err(|detail| MountError::SetUp {
                 volume: volume.name.clone(),
