@@ -2,16 +2,19 @@
 
 use std::sync::Arc;
 
-use wasmtime::component::{HasSelf, Linker, ResourceTable};
+use wasmtime::component::{HasSelf, Linker, Resource, ResourceTable};
 use wasmtime::{Engine, Store};
+use wasmtime_wasi::filesystem::Descriptor;
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView, p2, p3};
 
 use super::bindings::peapod::pod;
+use super::file_mounts::MountedFile;
 use super::limits::Share;
 use super::mounts::{Preopens, PreopensView};
 use super::process::{Launch, Process};
 use super::sockets;
 use super::stdio::{Standard, Stdio};
+use super::{file_mounts_p2, file_mounts_p3};
 
 /// Handles of one instance: files, streams, pollables. Files among them are descriptors of the whole host.
 const HANDLES_MAX: usize = 4096;
@@ -65,6 +68,22 @@ impl Guest {
     }
 }
 
+impl Guest {
+    /// The file mounted over what the path leads to, from an open directory.
+    pub(super) fn mounted_file(
+        &self,
+        fd: &Resource<Descriptor>,
+        path: &str,
+        follow: bool,
+    ) -> wasmtime::Result<Option<Arc<MountedFile>>> {
+        let Descriptor::Dir(dir) = self.table.get(fd)? else {
+            return Ok(None);
+        };
+        let mounts = &self.process.container.mounts;
+        Ok(mounts.files.under(&dir.dir, path, follow)?.cloned())
+    }
+}
+
 impl WasiView for Guest {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         WasiCtxView {
@@ -77,13 +96,15 @@ impl WasiView for Guest {
 /// Everything a guest may import.
 pub(super) fn linker(engine: &Engine, with_p3: bool) -> wasmtime::Result<Linker<Guest>> {
     let mut linker = Linker::new(engine);
-    // Ours replace the preopens and the sockets that wasmtime-wasi registers.
+    // Ours replace the preopens and the sockets that wasmtime-wasi registers, and what must know of mounted files.
     linker.allow_shadowing(true);
     p2::add_to_linker_async(&mut linker)?;
     p2::bindings::filesystem::preopens::add_to_linker::<Guest, Preopens>(&mut linker, preopens)?;
+    file_mounts_p2::add_to_linker(&mut linker)?;
     sockets::add_p2(&mut linker)?;
     if with_p3 {
         p3::add_to_linker(&mut linker)?;
+        file_mounts_p3::add_to_linker(&mut linker)?;
         sockets::add_p3(&mut linker)?;
         p3::bindings::filesystem::preopens::add_to_linker::<Guest, Preopens>(
             &mut linker,

@@ -7,6 +7,9 @@
 mod adapt;
 mod code;
 mod engine;
+mod file_mounts;
+mod file_mounts_p2;
+mod file_mounts_p3;
 mod guest;
 mod limits;
 mod lookup;
