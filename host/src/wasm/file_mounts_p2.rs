@@ -30,6 +30,10 @@ pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> 
          (fd, how, path, open, flags): (Fd, PathFlags, String, OpenFlags, DescriptorFlags)| {
             Box::new(async move {
                 let guest = store.data_mut();
+                // WASI has no EMFILE.
+                if !guest.may_open() {
+                    return Ok((Err(ErrorCode::Quota),));
+                }
                 if let Some(file) = guest.mounted_file(&fd, &path, follows(how))? {
                     let opened = if open.contains(OpenFlags::DIRECTORY) {
                         Err(ErrorCode::NotDirectory)

@@ -26,6 +26,10 @@ pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> 
         |store: &Store,
          (fd, how, path, open, flags): (Fd, PathFlags, String, OpenFlags, DescriptorFlags)| {
             Box::pin(async move {
+                // WASI has no EMFILE.
+                if !store.with(|mut store| store.data_mut().may_open()) {
+                    return Ok((Err(ErrorCode::Quota),));
+                }
                 if let Some(file) = mounted(store, &fd, &path, follows(how))? {
                     let opened = if open.contains(OpenFlags::DIRECTORY) {
                         Err(ErrorCode::NotDirectory)

@@ -11,13 +11,14 @@ use super::bindings::peapod::pod;
 use super::file_mounts::MountedFile;
 use super::limits::Share;
 use super::mounts::{Preopens, PreopensView};
+use super::open_files::OpenFiles;
 use super::process::{Launch, Process};
 use super::sockets;
 use super::stdio::{Standard, Stdio};
 use super::{file_mounts_p2, file_mounts_p3};
 
-/// Handles of one instance: files, streams, pollables. Files among them are descriptors of the whole host.
-const HANDLES_MAX: usize = 4096;
+/// Handles of one instance: sockets with their streams, files, pollables.
+const HANDLES_MAX: usize = 1 << 17;
 
 /// What the host keeps for one instance.
 pub(super) struct Guest {
@@ -29,6 +30,7 @@ pub(super) struct Guest {
     pub(super) stdio: Stdio,
     /// Open `peapod:pod/process` streams, counted against the limit.
     pub(super) streams: usize,
+    pub(super) open_files: OpenFiles,
     /// Set by `exec`: what the process becomes once this instance has been stopped.
     pub(super) becomes: Option<Launch>,
 }
@@ -57,6 +59,7 @@ impl Guest {
                 process: Arc::clone(process),
                 stdio: launch.stdio.clone(),
                 streams: 0,
+                open_files: OpenFiles::default(),
                 becomes: None,
             },
         );

@@ -14,6 +14,7 @@ mod guest;
 mod limits;
 mod lookup;
 mod mounts;
+mod open_files;
 mod pipe;
 mod process;
 mod process_host;
