@@ -5,6 +5,7 @@
 //! - talks to: `model` only; `wasm` gives its sockets to guests, `sandbox` attaches pods, `controllers` keeps its table of Services
 
 mod bandwidth;
+mod dns;
 mod egress;
 mod error;
 mod identity;
