@@ -6,12 +6,14 @@
 
 mod bandwidth;
 mod dns;
+mod doors;
 mod egress;
 mod error;
 mod names;
 mod options;
 mod outside;
 mod pod;
+mod pump;
 mod resolv;
 mod services;
 mod switch;
@@ -20,10 +22,12 @@ mod udp;
 mod zone;
 
 pub use bandwidth::{Bandwidth, BandwidthError, EGRESS_BANDWIDTH, INGRESS_BANDWIDTH};
+pub use doors::{Door, NodePortFault, NodePorts, Target};
 pub use egress::{EgressError, EgressPolicy};
 pub use error::NetError;
 pub use names::{Lookup, lookup};
 pub use options::TcpOptions;
+pub use outside::{Refusal, Refused};
 pub use pod::{Family, PodIdentity, PodNetwork};
 pub use resolv::ResolvConf;
 pub use services::{Endpoint, Service, ServicePort};
