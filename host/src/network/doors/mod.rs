@@ -1,6 +1,8 @@
 //! Doors of the machine that lead into the virtual network: hostPort, `--publish`, NodePort.
 
 mod node_ports;
+#[cfg(test)]
+mod tests;
 mod udp;
 
 use std::io;

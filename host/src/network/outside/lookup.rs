@@ -87,7 +87,7 @@ impl PodNetwork {
     }
 }
 
-async fn first_of(names: Vec<String>) -> Result<Vec<IpAddr>, NetError> {
+pub(super) async fn first_of(names: Vec<String>) -> Result<Vec<IpAddr>, NetError> {
     let mut result = Err(NetError::NameUnresolvable);
     for name in names {
         match tokio::net::lookup_host((&*name, 0)).await {

@@ -4,6 +4,8 @@ mod limits;
 mod lookup;
 mod refusals;
 mod tcp;
+#[cfg(test)]
+mod tests;
 mod udp;
 
 use std::io;
