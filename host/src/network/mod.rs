@@ -6,6 +6,7 @@
 
 mod bandwidth;
 mod dns;
+mod doors;
 mod egress;
 mod error;
 mod identity;
@@ -13,6 +14,7 @@ mod names;
 mod options;
 mod outside;
 mod pod;
+mod pump;
 mod resolv;
 mod resolve;
 mod services;
@@ -22,10 +24,12 @@ mod udp;
 mod zone;
 
 pub use bandwidth::{Bandwidth, BandwidthError, EGRESS_BANDWIDTH, INGRESS_BANDWIDTH};
+pub use doors::{Door, NodePortFault, NodePorts, Target};
 pub use egress::{EgressError, EgressPolicy};
 pub use error::NetError;
 pub use names::{Lookup, lookup};
 pub use options::TcpOptions;
+pub use outside::{Refusal, Refused};
 pub use pod::{Family, PodIdentity, PodNetwork};
 pub use resolv::ResolvConf;
 pub use services::{Endpoint, Service, ServicePort};
