@@ -1,5 +1,8 @@
 //! The logical host of a pod: what Kubernetes calls the sandbox.
 
+use std::sync::Arc;
+
+use crate::ipc::{IpcLimits, PodIpc};
 use crate::model::Pod;
 
 /// What all containers of one pod share. Created before the first container, gone after the last.
@@ -13,6 +16,8 @@ pub struct LogicalHost {
     pub ips: Vec<String>,
     /// `spec.hostAliases` (rule H10).
     pub aliases: Vec<(String, Vec<String>)>,
+    /// Queues, semaphores and shared memory.
+    pub ipc: Arc<PodIpc>,
 }
 
 impl LogicalHost {
@@ -23,6 +28,7 @@ impl LogicalHost {
             fqdn: pod.spec.fqdn.clone(),
             ips: Vec::new(),
             aliases: pod.spec.host_aliases.clone(),
+            ipc: PodIpc::new(IpcLimits::default()),
         }
     }
 
@@ -63,6 +69,7 @@ impl LogicalHost {
 #[cfg(test)]
 mod tests {
     use super::LogicalHost;
+    use crate::ipc::{IpcLimits, PodIpc};
 
     #[test]
     fn h10_hosts_file_has_the_header_the_pod_and_the_aliases() {
@@ -71,6 +78,7 @@ mod tests {
             fqdn: Some("web.sub.default.svc.cluster.local".into()),
             ips: vec!["10.88.0.2".into()],
             aliases: vec![("1.2.3.4".into(), vec!["a".into(), "b".into()])],
+            ipc: PodIpc::new(IpcLimits::default()),
         };
         let text = host.hosts_file();
         assert!(text.starts_with("# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n"));

@@ -19,6 +19,7 @@ use super::program::{Entry, Program};
 use super::signals::SignalQueue;
 use super::stdio::Stdio;
 use super::stream::Stream;
+use crate::ipc::PodIpc;
 
 /// SIGKILL.
 pub(super) const KILL: u32 = 9;
@@ -40,6 +41,8 @@ pub(super) struct ContainerShared {
     pub(super) image: Arc<Program>,
     pub(super) mounts: Arc<MountTable>,
     pub(super) memory: Arc<MemoryBudget>,
+    /// The pod's queues, semaphores and shared memory.
+    pub(super) ipc: Arc<PodIpc>,
     /// Programs in the container's root that were run before, by path.
     pub(super) digests: Mutex<HashMap<PathBuf, KnownProgram>>,
     /// How many programs of its root were loaded.
@@ -90,12 +93,14 @@ impl ContainerShared {
         image: Arc<Program>,
         mounts: MountTable,
         memory: Arc<MemoryBudget>,
+        ipc: Arc<PodIpc>,
     ) -> Arc<Self> {
         Arc::new(Self {
             code,
             image,
             mounts: Arc::new(mounts),
             memory,
+            ipc,
             digests: Mutex::default(),
             programs: AtomicUsize::new(0),
             table: Mutex::default(),

@@ -51,7 +51,13 @@ impl WasmRuntime {
             stderr: Stream::Log(Arc::clone(&request.log), LogStream::Stderr),
         };
         let memory = MemoryBudget::new(request.resources.memory_limit);
-        let shared = ContainerShared::new(Arc::clone(&self.code), program, mounts, memory);
+        let shared = ContainerShared::new(
+            Arc::clone(&self.code),
+            program,
+            mounts,
+            memory,
+            Arc::clone(&request.host.ipc),
+        );
         let launch = shared
             .first(
                 request.args.clone(),
