@@ -16,7 +16,6 @@ mod outside;
 mod pod;
 mod pump;
 mod resolv;
-mod resolve;
 mod services;
 mod switch;
 pub mod tcp;

@@ -31,6 +31,8 @@ pub(super) struct Guest {
     /// Open `peapod:pod/process` streams, counted against the limit.
     pub(super) streams: usize,
     pub(super) open_files: OpenFiles,
+    /// Open queues, semaphores and segments, counted against the limit.
+    pub(super) ipc_handles: usize,
     /// Set by `exec`: what the process becomes once this instance has been stopped.
     pub(super) becomes: Option<Launch>,
 }
@@ -60,6 +62,7 @@ impl Guest {
                 stdio: launch.stdio.clone(),
                 streams: 0,
                 open_files: OpenFiles::default(),
+                ipc_handles: 0,
                 becomes: None,
             },
         );
@@ -116,6 +119,10 @@ pub(super) fn linker(engine: &Engine, with_p3: bool) -> wasmtime::Result<Linker<
     }
     pod::process::add_to_linker::<Guest, HasSelf<Guest>>(&mut linker, |guest| guest)?;
     pod::signals::add_to_linker::<Guest, HasSelf<Guest>>(&mut linker, |guest| guest)?;
+    pod::ipc::add_to_linker::<Guest, HasSelf<Guest>>(&mut linker, |guest| guest)?;
+    pod::message_queue::add_to_linker::<Guest, HasSelf<Guest>>(&mut linker, |guest| guest)?;
+    pod::semaphore::add_to_linker::<Guest, HasSelf<Guest>>(&mut linker, |guest| guest)?;
+    pod::shared_memory::add_to_linker::<Guest, HasSelf<Guest>>(&mut linker, |guest| guest)?;
     Ok(linker)
 }
 
