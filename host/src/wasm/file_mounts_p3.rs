@@ -26,11 +26,13 @@ pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> 
         |store: &Store,
          (fd, how, path, open, flags): (Fd, PathFlags, String, OpenFlags, DescriptorFlags)| {
             Box::pin(async move {
-                if let Some(file) = mounted(store, &fd, &path, follows(how))? {
+                let access = access(open, flags);
+                let file = mounted(store, &fd, &path, follows(how))?;
+                if let Some(file) = file.filter(|file| file.opens(access)) {
                     let opened = if open.contains(OpenFlags::DIRECTORY) {
                         Err(ErrorCode::NotDirectory)
                     } else {
-                        file.open_descriptor(access(open, flags)).map_err(refusal)
+                        file.open_descriptor(access).map_err(refusal)
                     };
                     return Ok((match opened {
                         Ok(descriptor) => Ok(push(store, descriptor)?),
@@ -47,7 +49,7 @@ pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> 
         |store: &Store, (fd, how, path): (Fd, PathFlags, String)| {
             Box::pin(async move {
                 let files = files(store);
-                answer(match mounted(store, &fd, &path, follows(how))? {
+                answer(match shown(store, &fd, &path, follows(how))? {
                     Some(file) => {
                         let rep = push(store, file.descriptor())?.rep();
                         let own = Resource::new_borrow(rep);
@@ -65,7 +67,7 @@ pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> 
         |store: &Store, (fd, how, path): (Fd, PathFlags, String)| {
             Box::pin(async move {
                 let files = files(store);
-                answer(match mounted(store, &fd, &path, follows(how))? {
+                answer(match shown(store, &fd, &path, follows(how))? {
                     Some(file) => {
                         let rep = push(store, file.descriptor())?.rep();
                         let own = Resource::new_borrow(rep);
@@ -84,7 +86,7 @@ pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> 
          (fd, how, path, read, written): (Fd, PathFlags, String, NewTimestamp, NewTimestamp)| {
             Box::pin(async move {
                 let files = files(store);
-                answer(match mounted(store, &fd, &path, follows(how))? {
+                answer(match shown(store, &fd, &path, follows(how))? {
                     Some(file) => {
                         let rep = push(store, file.descriptor())?.rep();
                         let own = Resource::new_borrow(rep);
@@ -147,6 +149,10 @@ fn files(store: &Store) -> Accessor<Guest, WasiFilesystem> {
 
 fn mounted(store: &Store, fd: &Fd, path: &str, follow: bool) -> Mounted {
     store.with(|mut access| access.get().mounted_file(fd, path, follow))
+}
+
+fn shown(store: &Store, fd: &Fd, path: &str, follow: bool) -> Mounted {
+    store.with(|mut access| access.get().shown_file(fd, path, follow))
 }
 
 fn push(store: &Store, descriptor: Descriptor) -> wasmtime::Result<Fd> {
