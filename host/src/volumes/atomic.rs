@@ -178,7 +178,8 @@ fn set_mode(_: &File, _: u32) -> io::Result<()> {
     Ok(())
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use cap_std::ambient_authority;
     use cap_std::fs::Dir;

@@ -221,7 +221,8 @@ fn resolve(expression: &str, env: &[(String, String)]) -> Result<String, MountEr
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::collections::{BTreeMap, BTreeSet};
     use std::io::Read;

@@ -88,6 +88,17 @@ impl Guest {
         let mounts = &self.process.container.mounts;
         Ok(mounts.files.under(&dir.dir, path, follow)?.cloned())
     }
+
+    /// The same, if questions about the path are about that file.
+    pub(super) fn shown_file(
+        &self,
+        fd: &Resource<Descriptor>,
+        path: &str,
+        follow: bool,
+    ) -> wasmtime::Result<Option<Arc<MountedFile>>> {
+        let file = self.mounted_file(fd, path, follow)?;
+        Ok(file.filter(|file| file.is_shown()))
+    }
 }
 
 impl WasiView for Guest {

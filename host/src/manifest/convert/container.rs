@@ -8,8 +8,8 @@ use crate::manifest::fault::Faults;
 use crate::manifest::path::Path;
 use crate::model::{
     Amount, Bytes, Container, ContainerName, ContainerRestart, EnvVar, ExitCodeOperator,
-    HostPathType, ImagePullPolicy, KeyToPath, Millicores, Mount, Resources, RestartAction,
-    RestartRule, Role, TerminationMessagePolicy, Volume, VolumeSource,
+    HostPathType, ImagePullPolicy, Millicores, Mount, Resources, RestartAction, RestartRule, Role,
+    TerminationMessagePolicy, Volume, VolumeSource,
 };
 
 /// Converts `spec.containers` or, with `init`, `spec.initContainers`.
@@ -195,8 +195,6 @@ pub(super) fn volumes(
                     path: source.path.clone(),
                     kind: host_path_type(&path.index(at), source, faults),
                 }
-            } else if let Some(source) = &volume.config_map {
-                config_map(source)
             } else {
                 let source = volume.empty_dir.as_ref()?;
                 VolumeSource::EmptyDir {
@@ -215,28 +213,6 @@ pub(super) fn volumes(
             })
         })
         .collect()
-}
-
-/// G6, G7. Modes were checked to be within 0777.
-fn config_map(source: &k8s::ConfigMapVolumeSource) -> VolumeSource {
-    let mode = |mode: i32| u32::try_from(mode).ok();
-    VolumeSource::ConfigMap {
-        name: source.name.clone(),
-        items: source
-            .items
-            .as_ref()
-            .filter(|items| !items.is_empty())
-            .map(|items| {
-                let item = |item: &k8s::KeyToPath| KeyToPath {
-                    key: item.key.clone(),
-                    path: item.path.clone(),
-                    mode: item.mode.and_then(mode),
-                };
-                items.iter().map(item).collect()
-            }),
-        default_mode: source.default_mode.and_then(mode).unwrap_or(0o644),
-        optional: source.optional.unwrap_or_default(),
-    }
 }
 
 fn host_path_type(

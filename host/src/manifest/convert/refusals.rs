@@ -112,6 +112,7 @@ fn volume(path: &Path<'_>, one: &k8s::Volume, faults: &mut Faults) {
         ("azureFile", one.azure_file.is_some()),
         ("cephfs", one.cephfs.is_some()),
         ("cinder", one.cinder.is_some()),
+        ("configMap", one.config_map.is_some()),
         ("csi", one.csi.is_some()),
         ("downwardAPI", one.downward_api.is_some()),
         ("ephemeral", one.ephemeral.is_some()),
@@ -136,7 +137,7 @@ fn volume(path: &Path<'_>, one: &k8s::Volume, faults: &mut Faults) {
         ("vsphereVolume", one.vsphere_volume.is_some()),
     ] {
         if used {
-            not_yet(&path.field(field), "volumes other than emptyDir, hostPath and configMap", faults);
+            not_yet(&path.field(field), "volumes other than emptyDir and hostPath", faults);
         }
     }
     let medium = one.empty_dir.as_ref().and_then(|source| source.medium.as_deref());

@@ -1,8 +1,8 @@
 use super::{ids, now};
 use crate::manifest::{Fault, Loaded, load};
 use crate::model::{
-    Bytes, HostPathType, ImagePullPolicy, KeyToPath, Millicores, QosClass, RestartPolicy, Role,
-    Seconds, VolumeSource,
+    Bytes, HostPathType, ImagePullPolicy, Millicores, QosClass, RestartPolicy, Role, Seconds,
+    VolumeSource,
 };
 
 fn read(text: &str) -> Result<Vec<Loaded>, Vec<Fault>> {
@@ -125,45 +125,6 @@ spec:
 }
 
 #[test]
-fn g6_g7_a_config_map_volume_arrives_with_its_items_and_modes() {
-    let text = "
-apiVersion: v1
-kind: Pod
-metadata: {name: p}
-spec:
-  volumes:
-  - {name: all, configMap: {name: web, items: []}}
-  - name: some
-    configMap: {name: web, optional: true, defaultMode: 0400, items: [{key: a, path: x/a, mode: 511}, {key: b, path: b}]}
-  containers: [{name: c, image: i}]";
-    let loaded = one(text);
-    let volumes = &loaded.pod.spec.volumes;
-    assert_eq!(
-        volumes[0].source,
-        VolumeSource::ConfigMap {
-            name: "web".into(),
-            items: None,
-            default_mode: 0o644,
-            optional: false
-        }
-    );
-    let item = |key: &str, path: &str, mode| KeyToPath {
-        key: key.into(),
-        path: path.into(),
-        mode,
-    };
-    assert_eq!(
-        volumes[1].source,
-        VolumeSource::ConfigMap {
-            name: "web".into(),
-            items: Some(vec![item("a", "x/a", Some(0o777)), item("b", "b", None)]),
-            default_mode: 0o400,
-            optional: true
-        }
-    );
-}
-
-#[test]
 fn every_fault_of_every_document_is_reported_at_once_in_one_line_each() {
     let text = "
 apiVersion: v1
@@ -279,9 +240,9 @@ fn what_this_version_cannot_do_is_refused_with_its_field() {
             "spec.shareProcessNamespace",
         ),
         (
-            "volumes: [{name: v, secret: {secretName: m}}],",
+            "volumes: [{name: v, configMap: {name: m}}],",
             "",
-            "spec.volumes[0].secret",
+            "spec.volumes[0].configMap",
         ),
         (
             "volumes: [{name: v, emptyDir: {medium: Odd}}],",
