@@ -42,7 +42,7 @@ guest_cargo() {
   if [ "$way" = debian ]; then
     # std is built along, so that this way keeps a target folder of its own.
     PATH=$wasm_ld_dir:$PATH RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR=$guests/.toolchain/target \
-      CARGO_TARGET_WASM32_WASIP2_RUSTFLAGS="-Clink-self-contained=no -Lnative=$wasi_libc -Clink-arg=$wasi_libc/crt1-command.o -Clinker=$linker" \
+      CARGO_TARGET_WASM32_WASIP2_RUSTFLAGS="-Clink-self-contained=no -Lnative=$wasi_libc -Clink-arg=$wasi_libc/crt1-command.o -Clinker=$linker --cfg tokio_unstable" \
       /usr/bin/cargo build --release -Zbuild-std=std,panic_abort --target "$target" --message-format=json-render-diagnostics "$@"
   else
     CARGO_TARGET_DIR=$guests/target \
@@ -140,9 +140,19 @@ root_folder() {
   done < <(cd "$old" && find . -type f -print0)
 }
 
+# What an image has besides its component, as images/NAME/rootfs holds it.
+files_of() {
+  mkdir -p "$work/root/$1"
+  cp -Rp "images/$1/rootfs/." "$work/root/$1"
+}
+
+if [ $# -eq 0 ] || is_in nginx "$@"; then
+  files_of nginx
+  root_folder nginx
+fi
 if [ $# -eq 0 ] || is_in tomcat "$@"; then
+  files_of tomcat
   mkdir -p "$work/root/tomcat/usr/local/bin"
-  cp -Rp images/tomcat/rootfs/. "$work/root/tomcat"
   cp "$dist/tomcat.wasm" "$work/root/tomcat/usr/local/bin/tomcat"
   chmod 755 "$work/root/tomcat/usr/local/bin/tomcat"
   root_folder tomcat
