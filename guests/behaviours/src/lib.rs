@@ -1,5 +1,7 @@
 //! What the guests of one behaviour share.
 
+pub mod lines;
+
 use std::fmt::Display;
 use std::io::Write as _;
 use std::str::FromStr;
