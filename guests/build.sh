@@ -44,7 +44,7 @@ guest_cargo() {
   if [ "$way" = debian ]; then
     # std is built along, so that this way keeps a target folder of its own.
     PATH=$wasm_ld_dir:$PATH RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR=$guests/.toolchain/target \
-      CARGO_TARGET_WASM32_WASIP2_RUSTFLAGS="--cfg=tokio_unstable -Clink-self-contained=no -Lnative=$wasi_libc -Clink-arg=$wasi_libc/crt1-command.o -Clinker=$linker" \
+      CARGO_TARGET_WASM32_WASIP2_RUSTFLAGS="-Clink-self-contained=no -Lnative=$wasi_libc -Clink-arg=$wasi_libc/crt1-command.o -Clinker=$linker --cfg tokio_unstable" \
       /usr/bin/cargo build --release -Zbuild-std=std,panic_abort --target "$target" --message-format=json-render-diagnostics "$@"
   else
     CARGO_TARGET_DIR=$guests/target \
