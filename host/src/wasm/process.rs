@@ -19,6 +19,7 @@ use super::program::{Entry, Program};
 use super::signals::SignalQueue;
 use super::stdio::Stdio;
 use super::stream::Stream;
+use crate::ports::LogicalHost;
 
 /// SIGKILL.
 pub(super) const KILL: u32 = 9;
@@ -39,6 +40,8 @@ pub(super) struct ContainerShared {
     /// The container's own component.
     pub(super) image: Arc<Program>,
     pub(super) mounts: Arc<MountTable>,
+    /// The pod's logical host.
+    pub(super) host: Arc<LogicalHost>,
     pub(super) memory: Arc<MemoryBudget>,
     /// Programs in the container's root that were run before, by path.
     pub(super) digests: Mutex<HashMap<PathBuf, KnownProgram>>,
@@ -89,12 +92,14 @@ impl ContainerShared {
         code: Arc<CodeCache>,
         image: Arc<Program>,
         mounts: MountTable,
+        host: Arc<LogicalHost>,
         memory: Arc<MemoryBudget>,
     ) -> Arc<Self> {
         Arc::new(Self {
             code,
             image,
             mounts: Arc::new(mounts),
+            host,
             memory,
             digests: Mutex::default(),
             programs: AtomicUsize::new(0),
