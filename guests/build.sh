@@ -187,6 +187,11 @@ if [ $# -eq 0 ] || is_in tomcat "$@"; then
   chmod 755 "$work/root/tomcat/usr/local/bin/tomcat"
   root_folder tomcat
 fi
+if [ $# -eq 0 ] || is_in busybox "$@"; then
+  mkdir -p "$work/root/curl"
+  cp -Rp images/curl/rootfs/. "$work/root/curl"
+  root_folder curl
+fi
 if [ $# -eq 0 ]; then
   mkdir -p "$work/root/sample"
   pack war images/sample/war "$work/root/sample/sample.war"
