@@ -1,5 +1,6 @@
 //! What the guests of one behaviour share.
 
+pub mod lines;
 mod trips;
 
 use std::fmt::Display;
