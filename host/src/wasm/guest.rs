@@ -5,8 +5,10 @@ use std::sync::Arc;
 use wasmtime::component::{HasSelf, Linker, ResourceTable};
 use wasmtime::{Engine, Store};
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView, p2, p3};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView, p2 as http2, p3 as http3};
 
 use super::bindings::peapod::pod;
+use super::http::Hooks;
 use super::limits::Share;
 use super::mounts::{Preopens, PreopensView};
 use super::process::{Launch, Process};
@@ -18,6 +20,8 @@ const HANDLES_MAX: usize = 4096;
 /// What the host keeps for one instance.
 pub(super) struct Guest {
     wasi: WasiCtx,
+    http: WasiHttpCtx,
+    hooks: Hooks,
     pub(super) table: ResourceTable,
     pub(super) memory: Share,
     /// The process this instance is.
@@ -31,7 +35,12 @@ pub(super) struct Guest {
 
 impl Guest {
     /// A store for one instance of a process. Nothing of the machine is in it but what is given here.
-    pub(super) fn store(engine: &Engine, process: &Arc<Process>, launch: &Launch) -> Store<Self> {
+    pub(super) fn store(
+        engine: &Engine,
+        process: &Arc<Process>,
+        launch: &Launch,
+        memory: Share,
+    ) -> Store<Self> {
         let mut wasi = WasiCtxBuilder::new();
         wasi.args(&launch.args)
             .envs(&launch.env)
@@ -48,8 +57,10 @@ impl Guest {
             engine,
             Self {
                 wasi: wasi.build(),
+                http: WasiHttpCtx::new(),
+                hooks: Hooks::new(process),
                 table,
-                memory: Share::new(Arc::clone(&process.container.memory)),
+                memory,
                 process: Arc::clone(process),
                 stdio: launch.stdio.clone(),
                 streams: 0,
@@ -73,14 +84,39 @@ impl WasiView for Guest {
     }
 }
 
+impl WasiHttpView for Guest {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView {
+            hooks: &mut self.hooks,
+            table: &mut self.table,
+            ctx: &mut self.http,
+        }
+    }
+}
+
+/// What a component imports beyond what every component may: each of it takes time to register.
+#[derive(Clone, Copy)]
+pub(super) struct Wants {
+    /// WASI 0.3.
+    pub(super) p3: bool,
+    /// `wasi:http`, of 0.2 and, with it, of 0.3.
+    pub(super) http: bool,
+}
+
 /// Everything a guest may import.
-pub(super) fn linker(engine: &Engine, with_p3: bool) -> wasmtime::Result<Linker<Guest>> {
+pub(super) fn linker(engine: &Engine, wants: Wants) -> wasmtime::Result<Linker<Guest>> {
     let mut linker = Linker::new(engine);
     // Ours replaces the preopens that wasmtime-wasi registers.
     linker.allow_shadowing(true);
     p2::add_to_linker_async(&mut linker)?;
     p2::bindings::filesystem::preopens::add_to_linker::<Guest, Preopens>(&mut linker, preopens)?;
-    if with_p3 {
+    if wants.http {
+        http2::add_only_http_to_linker_async(&mut linker)?;
+    }
+    if wants.http && wants.p3 {
+        http3::add_to_linker(&mut linker)?;
+    }
+    if wants.p3 {
         p3::add_to_linker(&mut linker)?;
         p3::bindings::filesystem::preopens::add_to_linker::<Guest, Preopens>(
             &mut linker,

@@ -8,6 +8,7 @@ mod adapt;
 mod code;
 mod engine;
 mod guest;
+mod http;
 mod limits;
 mod lookup;
 mod mounts;

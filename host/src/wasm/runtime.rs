@@ -13,13 +13,15 @@ use super::process::{ContainerShared, INIT, KILL, Process, TERM};
 use super::root;
 use super::stdio::Stdio;
 use super::stream::Stream;
-use crate::model::{Exit, ExitReason};
+use crate::model::{Exit, ExitReason, Protocol};
 use crate::ports::{
     BoxFuture, Clock, Container, ContainerRuntime, LogStream, Signal, StartError, StartRequest,
 };
 
 /// Rule B15.
 const TERMINATION_MESSAGE_BYTES: u64 = 4096;
+/// Where a server listens whose container names no port.
+const HTTP_PORT: u16 = 8080;
 
 /// Starts components as containers.
 pub struct WasmRuntime {
@@ -51,7 +53,13 @@ impl WasmRuntime {
             stderr: Stream::Log(Arc::clone(&request.log), LogStream::Stderr),
         };
         let memory = MemoryBudget::new(request.resources.memory_limit);
-        let shared = ContainerShared::new(Arc::clone(&self.code), program, mounts, memory);
+        let shared = ContainerShared::new(
+            Arc::clone(&self.code),
+            program,
+            mounts,
+            memory,
+            request.http_port(),
+        );
         let launch = shared
             .first(
                 request.args.clone(),
@@ -87,6 +95,16 @@ impl StartRequest {
                 || self.image.id.clone(),
                 |container| container.image.clone(),
             )
+    }
+
+    /// Where a program that only handles HTTP requests listens: the first TCP port the container names.
+    fn http_port(&self) -> u16 {
+        let container = self.pod.spec.container(&self.attempt.container);
+        let ports = container.map_or(&[][..], |container| &container.ports);
+        ports
+            .iter()
+            .find(|port| port.protocol == Protocol::Tcp)
+            .map_or(HTTP_PORT, |port| port.port)
     }
 }
 
