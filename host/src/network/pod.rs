@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
-use super::{Datagram, EgressPolicy, NetError, Switch, TcpStream};
+use super::{Datagram, EgressPolicy, NetError, ResolvConf, Switch, TcpStream};
 use crate::model::{Namespace, PodName, PodUid};
 
 /// IPv4 or IPv6. A v6 socket is v6 only; a pod's one v6 address is `::1`.
@@ -36,6 +36,8 @@ pub struct PodIdentity {
     pub egress_bits_per_second: Option<u64>,
     /// What of the real network it may reach.
     pub egress: EgressPolicy,
+    /// What its resolver is told, the same as in its `/etc/resolv.conf` (rule H11).
+    pub resolv: ResolvConf,
 }
 
 /// A pod's network: its loopback, its address, its ports.

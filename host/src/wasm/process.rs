@@ -20,6 +20,7 @@ use super::program::{Entry, Program};
 use super::signals::SignalQueue;
 use super::stdio::Stdio;
 use super::stream::Stream;
+use crate::ports::LogicalHost;
 
 /// SIGKILL.
 pub(super) const KILL: u32 = 9;
@@ -40,6 +41,8 @@ pub(super) struct ContainerShared {
     /// The container's own component.
     pub(super) image: Arc<Program>,
     pub(super) mounts: Arc<MountTable>,
+    /// The pod's logical host.
+    pub(super) host: Arc<LogicalHost>,
     pub(super) memory: Arc<MemoryBudget>,
     /// Programs in the container's root that were run before, by path.
     pub(super) digests: Mutex<HashMap<PathBuf, KnownProgram>>,
@@ -96,6 +99,7 @@ impl ContainerShared {
         code: Arc<CodeCache>,
         image: Arc<Program>,
         mounts: MountTable,
+        host: Arc<LogicalHost>,
         memory: Arc<MemoryBudget>,
         http_port: u16,
     ) -> Arc<Self> {
@@ -103,6 +107,7 @@ impl ContainerShared {
             code,
             image,
             mounts: Arc::new(mounts),
+            host,
             memory,
             digests: Mutex::default(),
             programs: AtomicUsize::new(0),
