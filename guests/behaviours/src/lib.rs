@@ -1,5 +1,7 @@
 //! What the guests of one behaviour share.
 
+pub mod fetch;
+
 use std::fmt::Display;
 use std::io::Write as _;
 use std::str::FromStr;

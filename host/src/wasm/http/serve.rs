@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -18,7 +19,7 @@ use super::connect::listen;
 use super::request;
 use super::timer::TokioTimer;
 use super::warm::Warm;
-use crate::network::{NetError, TcpListener, TcpStream};
+use crate::network::{NetError, TcpListener};
 use crate::wasm::process::{Launch, Process};
 
 /// Requests that one container handles at a time; more wait.
@@ -88,8 +89,9 @@ async fn accept(server: &Arc<Server>, listener: &TcpListener) -> NetError {
         match listener.accept().await {
             Ok(stream) => {
                 let this = Arc::clone(server);
+                let local = stream.local_address();
                 server.spawn(async move {
-                    connection(this, stream).await;
+                    connection(this, stream.into_io(), local).await;
                     drop(place);
                 });
             }
@@ -102,8 +104,11 @@ async fn accept(server: &Arc<Server>, listener: &TcpListener) -> NetError {
     }
 }
 
-async fn connection(server: Arc<Server>, stream: TcpStream) {
-    let local = stream.local_address();
+async fn connection(
+    server: Arc<Server>,
+    io: impl AsyncRead + AsyncWrite + Unpin,
+    local: SocketAddr,
+) {
     let asked = AtomicBool::new(false);
     let handle = service_fn(|request| {
         asked.store(true, Ordering::Relaxed);
@@ -116,7 +121,7 @@ async fn connection(server: Arc<Server>, stream: TcpStream) {
         .max_buf_size(HEAD_BYTES_MAX)
         .timer(TokioTimer)
         .header_read_timeout(HEAD_TIME)
-        .serve_connection(TokioIo::new(stream.into_io()), handle);
+        .serve_connection(TokioIo::new(io), handle);
     tokio::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
