@@ -2,6 +2,7 @@
 
 pub mod lines;
 mod trips;
+pub mod fetch;
 
 use std::fmt::Display;
 use std::io::Write as _;
