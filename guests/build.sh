@@ -180,9 +180,19 @@ root_folder() {
   done < <(cd "$old" && find . -type f -print0)
 }
 
+# What an image has besides its component, as images/NAME/rootfs holds it.
+files_of() {
+  mkdir -p "$work/root/$1"
+  cp -Rp "images/$1/rootfs/." "$work/root/$1"
+}
+
+if [ $# -eq 0 ] || is_in nginx "$@"; then
+  files_of nginx
+  root_folder nginx
+fi
 if [ $# -eq 0 ] || is_in tomcat "$@"; then
+  files_of tomcat
   mkdir -p "$work/root/tomcat/usr/local/bin"
-  cp -Rp images/tomcat/rootfs/. "$work/root/tomcat"
   cp "$dist/tomcat.wasm" "$work/root/tomcat/usr/local/bin/tomcat"
   chmod 755 "$work/root/tomcat/usr/local/bin/tomcat"
   root_folder tomcat

@@ -78,7 +78,11 @@ impl App {
         let ports = Ports {
             hosts: Arc::new(VirtualHosts::new(switch, settings.hosts)),
             images: Arc::new(Images::new(content_store(data_dir), settings.overrides)),
-            volumes: Arc::new(LocalVolumes::new(run_dir.pods())),
+            volumes: Arc::new(LocalVolumes::new(
+                run_dir.pods(),
+                Arc::new(NoConfigMaps),
+                Arc::clone(&clock),
+            )),
             runtime: Arc::new(WasmRuntime::new(code, Arc::clone(&clock))),
             logs: Arc::new(queue),
             clock: Arc::clone(&clock),
@@ -148,5 +152,14 @@ pub fn check_image_file(images: &Images, request: &PullRequest) -> Result<(), St
             Err(PullError::NeverPull(request.reference.clone()).to_string())
         }
         Err(error) => Err(format!("{}: {error}", path.display())),
+    }
+}
+
+/// A host whose store keeps no ConfigMaps.
+struct NoConfigMaps;
+
+impl crate::ports::ConfigSource for NoConfigMaps {
+    fn config_map(&self, _: &str, _: &str) -> Option<Arc<crate::model::ConfigMap>> {
+        None
     }
 }

@@ -5,6 +5,8 @@
 //! - talks to: `model` only; `wasm` gives its sockets to guests, `sandbox` attaches pods, `controllers` keeps its table of Services
 
 mod bandwidth;
+mod dns;
+mod doors;
 mod egress;
 mod error;
 mod identity;
@@ -12,8 +14,8 @@ mod names;
 mod options;
 mod outside;
 mod pod;
+mod pump;
 mod resolv;
-mod resolve;
 mod services;
 mod switch;
 pub mod tcp;
@@ -21,10 +23,12 @@ mod udp;
 mod zone;
 
 pub use bandwidth::{Bandwidth, BandwidthError, EGRESS_BANDWIDTH, INGRESS_BANDWIDTH};
+pub use doors::{Door, NodePortFault, NodePorts, Target};
 pub use egress::{EgressError, EgressPolicy};
 pub use error::NetError;
 pub use names::{Lookup, lookup};
 pub use options::TcpOptions;
+pub use outside::{Refusal, Refused};
 pub use pod::{Family, PodIdentity, PodNetwork};
 pub use resolv::ResolvConf;
 pub use services::{Endpoint, Service, ServicePort};

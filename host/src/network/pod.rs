@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
+use super::outside::Outside;
 use super::{Datagram, EgressPolicy, NetError, ResolvConf, Switch, TcpStream};
 use crate::model::{Namespace, PodName, PodUid};
 
@@ -46,6 +47,7 @@ pub struct PodNetwork {
     switch: Arc<Switch>,
     identity: PodIdentity,
     ip: Ipv4Addr,
+    outside: Outside,
 }
 
 impl PodNetwork {
@@ -62,6 +64,11 @@ impl PodNetwork {
     /// The network it is on.
     pub fn switch(&self) -> &Arc<Switch> {
         &self.switch
+    }
+
+    /// What it has open on the machine.
+    pub(super) fn outside(&self) -> &Outside {
+        &self.outside
     }
 
     /// Takes the pod off the network, see [`Switch::detach`].

@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use ipnet::Ipv4Net;
 
-use super::{NetError, PodIdentity, PodNetwork, Service, TcpStream};
+use tokio::sync::broadcast;
+
+use super::outside::Machine;
+use super::{NetError, PodIdentity, PodNetwork, Refusal, Service, TcpStream};
 use crate::model::PodUid;
 
 /// Which addresses the virtual network gives out.
@@ -72,12 +75,16 @@ pub struct NetworkStats {
 #[derive(Debug)]
 pub struct Switch {
     settings: NetworkSettings,
+    machine: Machine,
 }
 
 impl Switch {
     /// A network without pods.
     pub fn new(settings: NetworkSettings) -> Result<Arc<Self>, SettingsError> {
-        Ok(Arc::new(Self { settings }))
+        Ok(Arc::new(Self {
+            settings,
+            machine: Machine::default(),
+        }))
     }
 
     /// What it was made with.
@@ -122,6 +129,16 @@ impl Switch {
     /// The pod of an address.
     pub fn pod(&self, _ip: Ipv4Addr) -> Option<Arc<PodNetwork>> {
         None
+    }
+
+    /// What pods are refused of the real network from now on; one of 256 that nobody read in time is lost.
+    pub fn refusals(&self) -> broadcast::Receiver<Refusal> {
+        self.machine.refusals()
+    }
+
+    /// What pods share of the machine.
+    pub(super) fn machine(&self) -> &Machine {
+        &self.machine
     }
 
     /// What the network holds.

@@ -95,7 +95,7 @@ impl VirtualHosts {
         identity.ingress_bits_per_second = bandwidth.ingress_bits_per_second;
         identity.egress_bits_per_second = bandwidth.egress_bits_per_second;
         identity.egress = match (&self.settings.egress, wanted) {
-            (Some(ceiling), Some(_)) => ceiling.clone(),
+            (Some(ceiling), Some(wanted)) => wanted.and(ceiling.clone()),
             (None, Some(wanted)) => wanted,
             (Some(default), None) => default.clone(),
             (None, None) => EgressPolicy::default(),
