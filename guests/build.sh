@@ -15,7 +15,7 @@ target=wasm32-wasip2
 # Guests written as text; each is NAME/NAME.wat.
 texts=(preview1 needs-missing)
 # Crates that are no guests: libraries and the build's own tool.
-no_guests=(pack pod web)
+no_guests=(command nettools pack pod web)
 
 die() { printf 'build: %s\n' "$*" >&2; exit 1; }
 is_in() {

@@ -12,8 +12,10 @@ use crate::images::{ContentStore, Images, Overrides};
 use crate::logs::{LogQueue, LogReader};
 use crate::manifest::Loaded;
 use crate::model::ImagePullPolicy;
+use crate::network::{NetworkSettings, Switch};
 use crate::node::{Node, PodNotice, RunDir};
 use crate::ports::{Clock, Image, PullError, PullRequest};
+use crate::sandbox::{HostSettings, VirtualHosts};
 use crate::store::{ApiStore, Conflict};
 use crate::volumes::LocalVolumes;
 use crate::wasm::{Allocation, CodeCache, WasmEngine, WasmRuntime};
@@ -31,6 +33,10 @@ pub struct Settings {
     pub engine: Config,
     /// Images replaced by files.
     pub overrides: Overrides,
+    /// Address ranges.
+    pub network: NetworkSettings,
+    /// How pods meet the machine.
+    pub hosts: HostSettings,
     /// How many containers are expected, as far as it is known.
     pub containers: usize,
 }
@@ -68,7 +74,9 @@ impl App {
         let code = Arc::new(CodeCache::new(engine, &code_dir(data_dir)));
         let compiling = code.compiling();
         let (queue, logs) = LogQueue::new(Arc::clone(&clock));
+        let switch = Switch::new(settings.network)?;
         let ports = Ports {
+            hosts: Arc::new(VirtualHosts::new(switch, settings.hosts)),
             images: Arc::new(Images::new(content_store(data_dir), settings.overrides)),
             volumes: Arc::new(LocalVolumes::new(run_dir.pods())),
             runtime: Arc::new(WasmRuntime::new(code, Arc::clone(&clock))),

@@ -16,3 +16,4 @@ mod samples;
 mod sandbox;
 mod scale;
 mod shell;
+mod volumes;

@@ -8,7 +8,7 @@ use cap_std::fs::Dir;
 
 use super::{host_path, sub_path};
 use crate::model::{Container, Pod, VolumeSource, expand};
-use crate::ports::{BoxFuture, MountError, PodVolumes, ReadyMount, Volumes};
+use crate::ports::{BoxFuture, MountError, MountSource, PodVolumes, ReadyMount, Volumes};
 
 /// Keeps a folder for each pod under one root.
 pub struct LocalVolumes {
@@ -56,10 +56,10 @@ impl Volumes for LocalVolumes {
     }
 }
 
-/// One pod's volumes: each an opened directory.
+/// One pod's volumes, each opened.
 struct PodDirs {
     folder: PathBuf,
-    volumes: Vec<(String, Arc<Dir>)>,
+    volumes: Vec<(String, MountSource)>,
 }
 
 impl PodDirs {
@@ -67,16 +67,21 @@ impl PodDirs {
         let mut volumes = Vec::with_capacity(pod.spec.volumes.len());
         for volume in &pod.spec.volumes {
             let opened = match &volume.source {
-                VolumeSource::EmptyDir { .. } => empty_dir(&folder, &volume.name),
+                VolumeSource::EmptyDir { .. } => {
+                    empty_dir(&folder, &volume.name).map(|dir| MountSource::Dir(Arc::new(dir)))
+                }
                 VolumeSource::HostPath { path, kind } => {
                     host_path::open(&base_dir.join(path), *kind)
                 }
+                VolumeSource::ConfigMap { name, .. } => {
+                    Err(format!("configmap {name:?} not found"))
+                }
             };
-            let dir = opened.map_err(|detail| MountError::SetUp {
+            let source = opened.map_err(|detail| MountError::SetUp {
                 volume: volume.name.clone(),
                 detail,
             })?;
-            volumes.push((volume.name.clone(), Arc::new(dir)));
+            volumes.push((volume.name.clone(), source));
         }
         Ok(Self { folder, volumes })
     }
@@ -115,19 +120,18 @@ impl PodVolumes for PodDirs {
                 (None, Some(expression)) => Some(resolve(expression, env)?),
                 (None, None) => None,
             };
-            let dir = match sub_path {
-                Some(path) => Arc::new(sub_path::open(volume, &path).map_err(|error| {
-                    // Rule G11.
-                    MountError::Container(format!(
-                        "failed to prepare subPath for volumeMount \"{}\" of container \"{}\": {error}",
-                        mount.volume, container.name
-                    ))
-                })?),
-                None => Arc::clone(volume),
+            let source = match (sub_path, volume) {
+                (None, volume) => volume.clone(),
+                (Some(path), MountSource::Dir(dir)) => sub_path::open(dir, &path)
+                    .map_err(|error| unprepared(&mount.volume, container, &error))?,
+                (Some(_), MountSource::File(_)) => {
+                    let error = std::io::ErrorKind::NotADirectory.into();
+                    return Err(unprepared(&mount.volume, container, &error));
+                }
             };
             mounts.push(ReadyMount {
                 path: mount.path.clone(),
-                dir,
+                source,
                 read_only: mount.read_only,
             });
         }
@@ -140,6 +144,14 @@ impl PodVolumes for PodDirs {
         // One folder, not a tree of them: making inodes is what starting many containers spends its time on. A name has no dot in it.
         self.folder.join(format!("{}.{attempt}", container.name))
     }
+}
+
+/// Rule G11.
+fn unprepared(volume: &str, container: &Container, error: &std::io::Error) -> MountError {
+    MountError::Container(format!(
+        "failed to prepare subPath for volumeMount \"{volume}\" of container \"{}\": {error}",
+        container.name
+    ))
 }
 
 /// Rule G12.

@@ -2,18 +2,23 @@
 
 use std::sync::Arc;
 
-use wasmtime::component::{HasSelf, Linker, ResourceTable};
+use wasmtime::component::{HasSelf, Linker, Resource, ResourceTable};
 use wasmtime::{Engine, Store};
+use wasmtime_wasi::filesystem::Descriptor;
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView, p2, p3};
 
 use super::bindings::peapod::pod;
+use super::file_mounts::MountedFile;
 use super::limits::Share;
 use super::mounts::{Preopens, PreopensView};
+use super::open_files::OpenFiles;
 use super::process::{Launch, Process};
+use super::sockets;
 use super::stdio::{Standard, Stdio};
+use super::{file_mounts_p2, file_mounts_p3};
 
-/// Handles of one instance: files, streams, pollables. Files among them are descriptors of the whole host.
-const HANDLES_MAX: usize = 4096;
+/// Handles of one instance: sockets with their streams, files, pollables.
+const HANDLES_MAX: usize = 1 << 17;
 
 /// What the host keeps for one instance.
 pub(super) struct Guest {
@@ -27,6 +32,7 @@ pub(super) struct Guest {
     pub(super) streams: usize,
     /// Open queues, semaphores and segments, counted against the limit.
     pub(super) ipc_handles: usize,
+    pub(super) open_files: OpenFiles,
     /// Set by `exec`: what the process becomes once this instance has been stopped.
     pub(super) becomes: Option<Launch>,
 }
@@ -56,6 +62,7 @@ impl Guest {
                 stdio: launch.stdio.clone(),
                 streams: 0,
                 ipc_handles: 0,
+                open_files: OpenFiles::default(),
                 becomes: None,
             },
         );
@@ -64,6 +71,22 @@ impl Guest {
         store.set_epoch_deadline(1);
         store.epoch_deadline_async_yield_and_update(1);
         store
+    }
+}
+
+impl Guest {
+    /// The file mounted over what the path leads to, from an open directory.
+    pub(super) fn mounted_file(
+        &self,
+        fd: &Resource<Descriptor>,
+        path: &str,
+        follow: bool,
+    ) -> wasmtime::Result<Option<Arc<MountedFile>>> {
+        let Descriptor::Dir(dir) = self.table.get(fd)? else {
+            return Ok(None);
+        };
+        let mounts = &self.process.container.mounts;
+        Ok(mounts.files.under(&dir.dir, path, follow)?.cloned())
     }
 }
 
@@ -79,12 +102,16 @@ impl WasiView for Guest {
 /// Everything a guest may import.
 pub(super) fn linker(engine: &Engine, with_p3: bool) -> wasmtime::Result<Linker<Guest>> {
     let mut linker = Linker::new(engine);
-    // Ours replaces the preopens that wasmtime-wasi registers.
+    // Ours replace the preopens and the sockets that wasmtime-wasi registers, and what must know of mounted files.
     linker.allow_shadowing(true);
     p2::add_to_linker_async(&mut linker)?;
     p2::bindings::filesystem::preopens::add_to_linker::<Guest, Preopens>(&mut linker, preopens)?;
+    file_mounts_p2::add_to_linker(&mut linker)?;
+    sockets::add_p2(&mut linker)?;
     if with_p3 {
         p3::add_to_linker(&mut linker)?;
+        file_mounts_p3::add_to_linker(&mut linker)?;
+        sockets::add_p3(&mut linker)?;
         p3::bindings::filesystem::preopens::add_to_linker::<Guest, Preopens>(
             &mut linker,
             preopens,

@@ -2,16 +2,20 @@
 //!
 //! - owns: the wasmtime engine, compiled code on disk, WASI contexts, guests' processes, pipes, signals and memory limits
 //! - never does: decide when something runs, restarts or ends (that is `engine`); open a path the container was not given
-//! - talks to: `ports` (implements [`ContainerRuntime`](crate::ports::ContainerRuntime)) and `model`
+//! - talks to: `ports` (implements [`ContainerRuntime`](crate::ports::ContainerRuntime)) and `model`; `network` and `ipc` of the pod's logical host
 
 mod adapt;
 mod code;
 mod engine;
+mod file_mounts;
+mod file_mounts_p2;
+mod file_mounts_p3;
 mod guest;
 mod ipc_host;
 mod limits;
 mod lookup;
 mod mounts;
+mod open_files;
 mod pipe;
 mod process;
 mod process_host;
@@ -19,6 +23,7 @@ mod program;
 mod root;
 mod runtime;
 mod signals;
+mod sockets;
 mod stdio;
 mod stream;
 

@@ -1,4 +1,5 @@
-//! What a container sees of the file system: its root and its mounts, each an opened directory that nothing leads out of.
+//! What a container sees of the file system: its root and its mounts, each an opened directory that nothing leads out of, and single files
+//! over paths in them.
 
 use std::io;
 use std::sync::Arc;
@@ -8,9 +9,13 @@ use wasmtime::component::{HasData, Resource, ResourceTable};
 use wasmtime_wasi::filesystem::{self as wasi, Descriptor, OpenMode};
 use wasmtime_wasi::{FsPerms, p2, p3};
 
+use super::file_mounts::{Access, FileMounts, MountedFile};
+use crate::ports::MountSource;
+
 /// The root first, then the mounts.
 pub(super) struct MountTable {
     mounts: Vec<Mount>,
+    pub(super) files: FileMounts,
 }
 
 struct Mount {
@@ -24,7 +29,10 @@ struct Mount {
 
 impl MountTable {
     pub(super) fn new(root: &Dir, read_only: bool) -> io::Result<Self> {
-        let mut table = Self { mounts: Vec::new() };
+        let mut table = Self {
+            mounts: Vec::new(),
+            files: FileMounts::default(),
+        };
         table.add("/", root, read_only)?;
         Ok(table)
     }
@@ -46,8 +54,34 @@ impl MountTable {
         Ok(())
     }
 
+    /// Mounts a file over whatever file the path leads to; an empty one is made there if there is none, which needs its directory.
+    pub(super) fn add_file(&mut self, path: &str, file: Arc<MountedFile>) -> io::Result<()> {
+        let (mount, rest) = self.covering(path);
+        let dir = mount.dir.try_clone()?;
+        let (in_root, read_only) = (mount.path.is_empty(), mount.read_only);
+        self.files.add(&dir, &rest, in_root, read_only, file)
+    }
+
+    /// Mounts whatever a volume gives.
+    pub(super) fn add_source(
+        &mut self,
+        path: &str,
+        source: &MountSource,
+        read_only: bool,
+    ) -> io::Result<()> {
+        match source {
+            MountSource::Dir(dir) => self.add(path, dir, read_only),
+            MountSource::File(file) => self.add_file(path, MountedFile::new(file, read_only)?),
+        }
+    }
+
     /// The directory that holds the path, the rest of the path (`.` for the directory itself), and whether writes are refused.
     pub(super) fn resolve(&self, path: &str) -> (&Dir, String, bool) {
+        let (mount, rest) = self.covering(path);
+        (&mount.dir, rest, mount.read_only)
+    }
+
+    fn covering(&self, path: &str) -> (&Mount, String) {
         let path = normalise(path);
         let covering = |mount: &&Mount| {
             path.strip_prefix(&mount.path)
@@ -62,21 +96,26 @@ impl MountTable {
             .unwrap_or(&self.mounts[0]);
         let rest = path[mount.path.len().min(path.len())..].trim_start_matches('/');
         let rest = if rest.is_empty() { "." } else { rest };
-        (&mount.dir, rest.to_owned(), mount.read_only)
+        (mount, rest.to_owned())
     }
 
-    /// Opens a file by absolute path, as open(2) with these options.
-    pub(super) fn open(
-        &self,
-        path: &str,
-        options: &OpenOptions,
-        writes: bool,
-    ) -> io::Result<std::fs::File> {
+    /// Opens a file by absolute path.
+    pub(super) fn open(&self, path: &str, access: Access) -> io::Result<std::fs::File> {
         let (dir, rest, read_only) = self.resolve(path);
-        if writes && read_only {
+        if let Some(mounted) = self.files.at(dir, &rest, true) {
+            return mounted.open(access);
+        }
+        if access.changes() && read_only {
             return Err(io::ErrorKind::ReadOnlyFilesystem.into());
         }
-        let mut options = options.clone();
+        let mut options = OpenOptions::new();
+        options
+            .read(access.read)
+            .write(access.write && !access.append)
+            .append(access.append)
+            .truncate(access.truncate && !access.append)
+            .create(access.create)
+            .create_new(access.create && access.exclusive);
         no_waiting(&mut options);
         let file = dir.open_with(rest, &options)?.into_std();
         if file.metadata()?.is_dir() {
@@ -88,13 +127,13 @@ impl MountTable {
 
 /// Opening a FIFO waits for its other end: a guest could hold a thread of the host for ever with one on a hostPath.
 #[cfg(unix)]
-fn no_waiting(options: &mut OpenOptions) {
+pub(super) fn no_waiting(options: &mut OpenOptions) {
     use cap_std::fs::OpenOptionsExt;
     options.custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
 }
 
 #[cfg(not(unix))]
-fn no_waiting(_: &mut OpenOptions) {}
+pub(super) fn no_waiting(_: &mut OpenOptions) {}
 
 /// An absolute path without `.`, `..` and doubled `/`; `..` at the root stays there. Always begins with `/`.
 pub(super) fn normalise(path: &str) -> String {
@@ -158,9 +197,9 @@ mod tests {
     use std::io::ErrorKind;
 
     use cap_std::ambient_authority;
-    use cap_std::fs::{Dir, OpenOptions};
+    use cap_std::fs::Dir;
 
-    use super::{MountTable, normalise};
+    use super::{Access, MountTable, normalise};
 
     #[test]
     fn paths_are_made_plain() {
@@ -186,11 +225,14 @@ mod tests {
         assert_eq!(table.resolve("/database/x").1, "database/x");
         assert_eq!(table.resolve("/data/in/../y").1, "y");
         assert_eq!(table.resolve("/data").1, ".");
-        let mut create = OpenOptions::new();
-        create.write(true).create(true);
-        table.open("/data/y", &create, true).expect("written");
+        let create = Access {
+            write: true,
+            create: true,
+            ..Access::default()
+        };
+        table.open("/data/y", create).expect("written");
         assert!(machine.path().join("outer/y").exists());
-        let refused = table.open("/data/in/z", &create, true);
+        let refused = table.open("/data/in/z", create);
         assert_eq!(
             refused.expect_err("refused").kind(),
             ErrorKind::ReadOnlyFilesystem
@@ -212,11 +254,9 @@ mod tests {
         let root = Dir::open_ambient_dir(machine.path().join("root"), ambient_authority())
             .expect("opened");
         let table = MountTable::new(&root, false).expect("table");
-        let mut read = OpenOptions::new();
-        read.read(true);
         for path in ["/up", "/abs", "/../secret"] {
             assert!(
-                table.open(path, &read, false).is_err(),
+                table.open(path, Access::READ).is_err(),
                 "{path} must not open"
             );
         }

@@ -19,7 +19,7 @@ use super::program::{Entry, Program};
 use super::signals::SignalQueue;
 use super::stdio::Stdio;
 use super::stream::Stream;
-use crate::ipc::PodIpc;
+use crate::ports::LogicalHost;
 
 /// SIGKILL.
 pub(super) const KILL: u32 = 9;
@@ -40,9 +40,9 @@ pub(super) struct ContainerShared {
     /// The container's own component.
     pub(super) image: Arc<Program>,
     pub(super) mounts: Arc<MountTable>,
+    /// The pod's logical host.
+    pub(super) host: Arc<LogicalHost>,
     pub(super) memory: Arc<MemoryBudget>,
-    /// The pod's queues, semaphores and shared memory.
-    pub(super) ipc: Arc<PodIpc>,
     /// Programs in the container's root that were run before, by path.
     pub(super) digests: Mutex<HashMap<PathBuf, KnownProgram>>,
     /// How many programs of its root were loaded.
@@ -92,15 +92,15 @@ impl ContainerShared {
         code: Arc<CodeCache>,
         image: Arc<Program>,
         mounts: MountTable,
+        host: Arc<LogicalHost>,
         memory: Arc<MemoryBudget>,
-        ipc: Arc<PodIpc>,
     ) -> Arc<Self> {
         Arc::new(Self {
             code,
             image,
             mounts: Arc::new(mounts),
+            host,
             memory,
-            ipc,
             digests: Mutex::default(),
             programs: AtomicUsize::new(0),
             table: Mutex::default(),

@@ -58,7 +58,7 @@ where
 
 impl Guest {
     fn ipc(&self) -> &PodIpc {
-        &self.process.container.ipc
+        &self.process.container.host.ipc
     }
 
     /// Counts an object in, or says EMFILE. Asked before it is opened: an open that fails must not have made anything.
