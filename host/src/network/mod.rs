@@ -4,15 +4,22 @@
 //! - never does: anything with wasm; read an object of the store; let a guest reach the machine's own network unless its pod may
 //! - talks to: `model` only; `wasm` gives its sockets to guests, `sandbox` attaches pods, `controllers` keeps its table of Services
 
+mod addresses;
+mod balance;
 mod egress;
 mod error;
+mod meter;
 mod options;
 mod outside;
 mod pod;
+mod ports;
+mod route;
 mod services;
+mod shape;
 mod switch;
 pub mod tcp;
 mod udp;
+mod wake;
 
 pub use egress::EgressPolicy;
 pub use error::NetError;
