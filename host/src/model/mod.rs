@@ -4,6 +4,7 @@
 //! - never does: I/O, clocks, randomness, async; parsing of Kubernetes documents (that is `manifest`)
 //! - talks to: nobody; every room may use it
 
+mod amount;
 mod config_map;
 mod expand;
 mod ids;
@@ -16,6 +17,7 @@ mod status;
 pub(crate) mod testing;
 mod time;
 
+pub use amount::{Amount, QUANTITY_FORM};
 pub use config_map::ConfigMap;
 pub use expand::expand;
 pub use ids::{Attempt, ContainerName, Namespace, PodName, PodUid, Uid};

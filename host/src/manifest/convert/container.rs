@@ -6,12 +6,11 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use super::{protocol, restart_policy};
 use crate::manifest::fault::Faults;
 use crate::manifest::path::Path;
-use crate::manifest::quantity::Amount;
 use crate::manifest::validate::IP;
 use crate::model::{
-    Bytes, Container, ContainerName, ContainerPort, ContainerRestart, EnvVar, ExitCodeOperator,
-    HostPathType, ImagePullPolicy, KeyToPath, Millicores, Mount, Resources, RestartAction,
-    RestartRule, Role, TerminationMessagePolicy, Volume, VolumeSource,
+    Amount, Bytes, Container, ContainerName, ContainerPort, ContainerRestart, EnvVar,
+    ExitCodeOperator, HostPathType, ImagePullPolicy, KeyToPath, Millicores, Mount, Resources,
+    RestartAction, RestartRule, Role, TerminationMessagePolicy, Volume, VolumeSource,
 };
 
 /// G6: what the defaults have filled in already.

@@ -12,7 +12,7 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::decode::Object;
-use super::quantity::Amount;
+use crate::model::Amount;
 
 /// Fills in every default as a create request would.
 pub(super) fn apply(object: &mut Object) {

@@ -7,8 +7,8 @@ use crate::manifest::decode::Object;
 use crate::manifest::fault::{FaultKind, FieldFault};
 use crate::manifest::load::Place;
 use crate::manifest::load::create;
-use crate::manifest::quantity::FORM;
 use crate::manifest::{Addresses, ServiceDraft, documents};
+use crate::model::QUANTITY_FORM;
 
 /// Cases we answer otherwise than the server, on purpose or not yet. The test fails when one of them starts to pass.
 const DIFFERENT: &[(&str, &str)] = &[
@@ -69,7 +69,7 @@ fn recorded(case: &Value) -> Answer {
                 Answer::WrongType(vec![path.to_owned()])
             } else if let Some((_, list)) = message.split_once("strict decoding error: ") {
                 Answer::Strict(list.split(", ").map(str::to_owned).collect())
-            } else if message.contains(FORM) {
+            } else if message.contains(QUANTITY_FORM) {
                 Answer::NoQuantity
             } else if let Some(at) = message.find("illegal base64 data") {
                 Answer::NoBase64(message[at..].to_owned())
@@ -144,7 +144,10 @@ fn answer(faults: &[FieldFault]) -> Answer {
         if first.message.starts_with("illegal base64 data") {
             return Answer::NoBase64(first.message.clone());
         }
-        if faults.iter().all(|fault| fault.message.contains(FORM)) {
+        if faults
+            .iter()
+            .all(|fault| fault.message.contains(QUANTITY_FORM))
+        {
             return Answer::NoQuantity;
         }
         let plain = |path: &str| {
