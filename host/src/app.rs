@@ -10,11 +10,11 @@ use crate::clock::RealClock;
 use crate::engine::{Config, Notice, NoticeKind};
 use crate::images::{ContentStore, Images, Overrides};
 use crate::logs::{LogQueue, LogReader};
-use crate::manifest::Loaded;
+use crate::manifest::{LoadedConfigMap, LoadedPod, LoadedService, object};
 use crate::model::ImagePullPolicy;
 use crate::network::{NetworkSettings, Refusal, Switch};
 use crate::node::{Node, PodNotice, RunDir};
-use crate::ports::{Clock, Image, PullError, PullRequest};
+use crate::ports::{Clock, ConfigSource, Image, PullError, PullRequest};
 use crate::sandbox::{HostSettings, VirtualHosts};
 use crate::store::{ApiStore, Conflict};
 use crate::volumes::LocalVolumes;
@@ -76,20 +76,20 @@ impl App {
         let code = Arc::new(CodeCache::new(engine, &code_dir(data_dir)));
         let compiling = code.compiling();
         let (queue, logs) = LogQueue::new(Arc::clone(&clock));
+        let store = Arc::new(ApiStore::default());
         let switch = Switch::new(settings.network)?;
         let ports = Ports {
             hosts: Arc::new(VirtualHosts::new(Arc::clone(&switch), settings.hosts)),
             images: Arc::new(Images::new(content_store(data_dir), settings.overrides)),
             volumes: Arc::new(LocalVolumes::new(
                 run_dir.pods(),
-                Arc::new(NoConfigMaps),
+                Arc::clone(&store) as Arc<dyn ConfigSource>,
                 Arc::clone(&clock),
             )),
             runtime: Arc::new(WasmRuntime::new(code, Arc::clone(&clock))),
             logs: Arc::new(queue),
             clock: Arc::clone(&clock),
         };
-        let store = Arc::new(ApiStore::default());
         let (notes, notices) = mpsc::unbounded_channel();
         let refusals = tell_refusals(
             switch.refusals(),
@@ -115,8 +115,22 @@ impl App {
     }
 
     /// Adds a pod; the node starts it at once.
-    pub fn add(&self, loaded: Loaded, base_dir: Arc<Path>) -> Result<(), Conflict> {
-        let added = self.store.create(loaded.pod, loaded.object, base_dir);
+    pub fn add(&self, loaded: LoadedPod, base_dir: Arc<Path>) -> Result<(), Conflict> {
+        let added = self.store.create_pod(loaded.pod, loaded.object, base_dir);
+        added.map(drop)
+    }
+
+    /// Adds a Service; its endpoints follow from the pods.
+    pub fn add_service(&self, loaded: LoadedService) -> Result<(), Conflict> {
+        let document = object::service(&loaded.object);
+        let added = self.store.create_service(loaded.service, document);
+        added.map(drop)
+    }
+
+    /// Adds a ConfigMap.
+    pub fn add_config_map(&self, loaded: LoadedConfigMap) -> Result<(), Conflict> {
+        let document = object::config_map(&loaded.object);
+        let added = self.store.create_config_map(loaded.config_map, document);
         added.map(drop)
     }
 }
@@ -194,14 +208,5 @@ pub fn check_image_file(images: &Images, request: &PullRequest) -> Result<(), St
             Err(PullError::NeverPull(request.reference.clone()).to_string())
         }
         Err(error) => Err(format!("{}: {error}", path.display())),
-    }
-}
-
-/// A host whose store keeps no ConfigMaps.
-struct NoConfigMaps;
-
-impl crate::ports::ConfigSource for NoConfigMaps {
-    fn config_map(&self, _: &str, _: &str) -> Option<Arc<crate::model::ConfigMap>> {
-        None
     }
 }
