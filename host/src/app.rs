@@ -7,12 +7,13 @@ use anyhow::Context as _;
 use tokio::sync::{broadcast, mpsc, watch};
 
 use crate::clock::RealClock;
+use crate::controllers::keep_endpoints;
 use crate::engine::{Config, Notice, NoticeKind};
 use crate::images::{ContentStore, Images, Overrides};
 use crate::logs::{LogQueue, LogReader};
 use crate::manifest::{LoadedConfigMap, LoadedPod, LoadedService, object};
 use crate::model::ImagePullPolicy;
-use crate::network::{NetworkSettings, Refusal, Switch};
+use crate::network::{NetworkSettings, NodePortFault, NodePorts, Refusal, Switch};
 use crate::node::{Node, PodNotice, RunDir};
 use crate::ports::{Clock, ConfigSource, Image, PullError, PullRequest};
 use crate::sandbox::{HostSettings, VirtualHosts};
@@ -55,7 +56,7 @@ pub struct App {
     pub clock: Arc<dyn Clock>,
     /// The pods' network.
     pub network: Arc<Switch>,
-    tasks: [tokio::task::JoinHandle<()>; 2],
+    tasks: [tokio::task::JoinHandle<()>; 3],
     /// Removed with the app.
     _run_dir: Arc<RunDir>,
 }
@@ -98,6 +99,7 @@ impl App {
             notes.clone(),
         );
         let refusals = tokio::spawn(refusals);
+        let endpoints = tokio::spawn(keep_services(Arc::clone(&store), Arc::clone(&switch)));
         let node = Node::new(Arc::clone(&store), ports, settings.engine, notes);
         let node = tokio::spawn(node.run());
         let sweeper = Arc::clone(&run_dir);
@@ -109,7 +111,7 @@ impl App {
             compiling,
             clock,
             network: switch,
-            tasks: [node, refusals],
+            tasks: [node, refusals, endpoints],
             _run_dir: run_dir,
         })
     }
@@ -143,6 +145,32 @@ impl Drop for App {
     }
 }
 
+/// Keeps the network's table of Services, and a door for each NodePort.
+async fn keep_services(store: Arc<ApiStore>, switch: Arc<Switch>) {
+    let (tables, mut changed) = watch::channel(());
+    let network = Arc::clone(&switch);
+    let endpoints = keep_endpoints(store, move |table| {
+        network.set_services(table);
+        tables.send_replace(());
+    });
+    let doors = async move {
+        let mut doors = NodePorts::default();
+        while changed.changed().await.is_ok() {
+            for fault in doors.apply(&switch, &switch.services()).await {
+                let NodePortFault {
+                    namespace, name, ..
+                } = &fault;
+                tracing::warn!(
+                    "service {namespace}/{name}: node port {}: {}",
+                    fault.port,
+                    fault.error
+                );
+            }
+        }
+    };
+    tokio::join!(endpoints, doors);
+}
+
 /// What a pod was refused of the real network becomes an event of it.
 async fn tell_refusals(
     mut refusals: broadcast::Receiver<Refusal>,
@@ -156,7 +184,7 @@ async fn tell_refusals(
             Err(broadcast::error::RecvError::Lagged(_)) => continue,
             Err(broadcast::error::RecvError::Closed) => return,
         };
-        let Some(object) = store.get(&refusal.pod) else {
+        let Some(object) = store.pod(&refusal.pod) else {
             continue;
         };
         let notice = Notice {
