@@ -42,7 +42,7 @@ pub(crate) fn kind(settings: &Settings, file: &Path) -> HeaderValue {
         Some(charset) if kind.starts_with("text/") || kind == "application/javascript" => {
             HeaderValue::try_from(format!("{kind}; charset={charset}"))
         }
-        _ => HeaderValue::from_str(kind).map_err(Into::into),
+        _ => HeaderValue::from_str(kind),
     };
     value.unwrap_or(HeaderValue::from_static("application/octet-stream"))
 }

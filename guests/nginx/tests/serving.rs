@@ -97,6 +97,7 @@ impl Nginx {
             std::thread::sleep(Duration::from_millis(10));
         }
         child.kill().unwrap();
+        child.wait().unwrap();
         let mut said = String::new();
         child
             .stderr

@@ -4,7 +4,7 @@ answer() { printf 'HTTP/1.1 %s\r\nContent-Length: %s\r\n\r\n%s' "$1" "${#2}" "$2
 
 nc -z localhost 7101; echo "closed port: $?"
 nc -l -k -p 7101 </dev/null >listener.tmp & listener=$!
-until nc -z localhost 7101; do sleep 0.1; done; echo "open port: $?"
+n=0; until nc -z localhost 7101 || [ $n -eq 50 ]; do sleep 0.1; n=$((n+1)); done; [ $n -lt 50 ]; echo "open port: $?"
 nc -z 127.0.0.1 7099-7101; echo "one of several: $?"
 for i in 1 2 3; do echo "line $i" | nc localhost 7101; done; echo "sent: $?"
 sleep 0.3; kill $listener; cat listener.tmp

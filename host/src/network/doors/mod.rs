@@ -8,7 +8,6 @@ mod udp;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpSocket};
@@ -78,50 +77,32 @@ impl Target {
         }
     }
 
-    /// Whether a client of that pod may keep it.
-    fn leads_to(&self, pod: &PodNetwork) -> bool {
+    /// Whether a client may keep the pod that it has.
+    fn leads_to(&self, endpoint: SocketAddr) -> bool {
         match self {
             Self::Pod { .. } => true,
             Self::Service {
                 switch,
                 namespace,
                 name,
-                ..
-            } => switch
-                .services()
-                .iter()
-                .filter(|service| service.name == *name && service.namespace == *namespace)
-                .flat_map(|service| &service.endpoints)
-                .any(|endpoint| endpoint.ready && endpoint.ip == pod.ip()),
+                port_index,
+            } => switch.is_endpoint((namespace, name), *port_index, endpoint),
         }
     }
 
-    /// The pod for a new client, and its port; `turn` spreads clients over pods.
-    fn pick(&self, turn: &AtomicUsize) -> Option<(Arc<PodNetwork>, u16)> {
+    /// The pod for a new client's datagrams, and the address there.
+    fn pick(&self, client: SocketAddr) -> Option<(Arc<PodNetwork>, SocketAddr)> {
         match self {
-            Self::Pod { net, port } => Some((Arc::clone(net), *port)),
+            Self::Pod { net, port } => {
+                let address = SocketAddr::from((net.ip(), *port));
+                Some((Arc::clone(net), address))
+            }
             Self::Service {
                 switch,
                 namespace,
                 name,
                 port_index,
-            } => {
-                let services = switch.services();
-                let service = services
-                    .iter()
-                    .find(|service| service.name == *name && service.namespace == *namespace)?;
-                let ready: Vec<_> = service
-                    .endpoints
-                    .iter()
-                    .filter(|endpoint| endpoint.ready)
-                    .filter_map(|endpoint| {
-                        let port = (*endpoint.targets.get(*port_index)?)?;
-                        Some((switch.pod(endpoint.ip)?, port))
-                    })
-                    .collect();
-                let turn = turn.fetch_add(1, Ordering::Relaxed);
-                ready.get(turn.checked_rem(ready.len())?).cloned()
-            }
+            } => switch.endpoint((namespace, name), *port_index, Protocol::Udp, client.ip()),
         }
     }
 }

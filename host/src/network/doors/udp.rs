@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -26,7 +25,7 @@ struct Client {
     /// What the pod takes it for.
     source: SocketAddr,
     pod: Weak<PodNetwork>,
-    port: u16,
+    endpoint: SocketAddr,
 }
 
 /// The clients; all are forgotten when the door closes.
@@ -61,7 +60,6 @@ impl Drop for Clients {
 /// Receives until the task is stopped.
 pub(super) async fn forward(socket: UdpSocket, target: Target) {
     let socket = Arc::new(socket);
-    let turn = AtomicUsize::new(0);
     let mut clients = Clients {
         switch: Arc::clone(target.switch()),
         list: HashMap::new(),
@@ -84,7 +82,7 @@ pub(super) async fn forward(socket: UdpSocket, target: Target) {
                 continue;
             }
         };
-        let Some((pod, port, source)) = client(&mut clients, &socket, &target, &turn, from) else {
+        let Some((pod, port, source)) = client(&mut clients, &socket, &target, from) else {
             continue;
         };
         clients.switch.machine().returns().touch(source);
@@ -97,13 +95,16 @@ fn client(
     clients: &mut Clients,
     socket: &Arc<UdpSocket>,
     target: &Target,
-    turn: &AtomicUsize,
     from: SocketAddr,
 ) -> Option<(Arc<PodNetwork>, u16, SocketAddr)> {
     if let Some(client) = clients.list.get(&from) {
         // A Service's pod may be gone, or no longer be one of its pods: then the client gets another.
-        if let Some(pod) = client.pod.upgrade().filter(|pod| target.leads_to(pod)) {
-            return Some((pod, client.port, client.source));
+        if let Some(pod) = client
+            .pod
+            .upgrade()
+            .filter(|_| target.leads_to(client.endpoint))
+        {
+            return Some((pod, client.endpoint.port(), client.source));
         }
         clients.switch.machine().returns().leave(client.source);
         clients.list.remove(&from);
@@ -111,7 +112,8 @@ fn client(
     if clients.list.len() >= CLIENTS_MAX {
         return None;
     }
-    let (pod, port) = target.pick(turn)?;
+    let (pod, endpoint) = target.pick(from)?;
+    let port = endpoint.port();
     let entry = Return {
         pod: pod.identity().uid.clone(),
         port,
@@ -129,7 +131,7 @@ fn client(
         Client {
             source,
             pod: Arc::downgrade(&pod),
-            port,
+            endpoint,
         },
     );
     Some((pod, port, source))

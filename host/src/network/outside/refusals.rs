@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::model::{PodUid, Protocol};
+use crate::network::wake::lock;
 
 /// The same destination is told again after so long.
 const AGAIN: Duration = Duration::from_secs(60);
@@ -53,7 +54,7 @@ impl Seen {
     /// Whether this is to be told.
     pub(super) fn is_new(&self, what: &Refused) -> bool {
         let now = Instant::now();
-        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = lock(&self.0);
         if seen.get(what).is_some_and(|told| now - *told < AGAIN) {
             return false;
         }

@@ -8,6 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use super::limits::CONNECT_TIME;
 use super::{net_error, permitted};
 use crate::model::Protocol;
+use crate::network::dns::{self, DNS_PORT};
 use crate::network::pump::pump;
 use crate::network::{NetError, PodNetwork, TcpStream, tcp};
 
@@ -15,9 +16,19 @@ use crate::network::{NetError, PodNetwork, TcpStream, tcp};
 /// receiver gives it up.
 pub(in crate::network) fn connect(
     pod: &Arc<PodNetwork>,
-    local: SocketAddr,
     remote: SocketAddr,
 ) -> Result<oneshot::Receiver<Result<TcpStream, NetError>>, NetError> {
+    // Whoever asked knows its port.
+    let local = SocketAddr::new(tcp::source_for(pod, remote.ip()), 0);
+    if remote.ip() == pod.switch().dns_ip() {
+        let (answer, receiver) = oneshot::channel();
+        let server = match remote.port() {
+            DNS_PORT => dns::connect(pod, local),
+            _ => Err(NetError::ConnectionRefused),
+        };
+        let _ = answer.send(server);
+        return Ok(receiver);
+    }
     let real = permitted(pod, remote, Protocol::Tcp)?;
     let outside = pod.outside();
     // Refused, not made to wait: a guest may need what it has open to close any of it.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
 use bytes::{Bytes, BytesMut};
 use tokio::sync::OwnedSemaphorePermit;
@@ -13,6 +13,8 @@ use super::limits::{FLOW_IDLE, FLOWS_PER_POD, PEERS_PER_FLOW};
 use super::tcp::permit;
 use super::{net_error, permitted};
 use crate::model::{PodUid, Protocol};
+use crate::network::dns::{self, DNS_PORT};
+use crate::network::wake::lock;
 use crate::network::{Datagram, NetError, PodNetwork};
 
 /// No datagram is larger.
@@ -42,7 +44,7 @@ struct FlowState {
 
 impl Flows {
     fn lock(&self) -> MutexGuard<'_, HashMap<(SocketAddr, bool), Arc<Flow>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 
     pub(super) fn close(&self) {
@@ -52,7 +54,7 @@ impl Flows {
 
 impl Flow {
     fn lock(&self) -> MutexGuard<'_, FlowState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 
@@ -61,13 +63,19 @@ pub(in crate::network) fn send_udp(
     pod: &Arc<PodNetwork>,
     local: SocketAddr,
     remote: SocketAddr,
-    data: &Bytes,
+    data: Bytes,
 ) -> Result<(), NetError> {
+    if remote.ip() == pod.switch().dns_ip() {
+        if remote.port() == DNS_PORT {
+            dns::datagram(pod, local, &data);
+        }
+        return Ok(());
+    }
     if pod
         .switch()
         .machine()
         .returns()
-        .send(pod, local, remote, data)
+        .send(pod, local, remote, &data)
     {
         return Ok(());
     }
@@ -82,7 +90,7 @@ pub(in crate::network) fn send_udp(
         }
         state.peers.insert(real, remote);
     }
-    sent(flow.socket.send_to(data, real))
+    sent(flow.socket.send_to(&data, real))
 }
 
 /// A full queue of the machine loses a datagram as any network does. So does a refusal of an earlier one, which tells nothing of this.
@@ -229,7 +237,7 @@ pub(in crate::network) struct Return {
 
 impl Returns {
     fn lock(&self) -> MutexGuard<'_, HashMap<SocketAddr, Return>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 
     /// Enters a client under an address that is not in use.
