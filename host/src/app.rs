@@ -156,7 +156,7 @@ async fn tell_refusals(
             Err(broadcast::error::RecvError::Lagged(_)) => continue,
             Err(broadcast::error::RecvError::Closed) => return,
         };
-        let Some(object) = store.get(&refusal.pod) else {
+        let Some(object) = store.pod(&refusal.pod) else {
             continue;
         };
         let notice = Notice {
