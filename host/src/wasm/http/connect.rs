@@ -58,8 +58,8 @@ fn bare(host: &str) -> &str {
 
 /// TLS over a connection. The server must show a certificate of that name which a public authority signed.
 pub(super) async fn secure(stream: TcpStream, host: &str) -> Result<TlsStream<TcpIo>, Error> {
-    let name = ServerName::try_from(bare(host).to_owned())
-        .map_err(|_| Error::HttpRequestUriInvalid)?;
+    let name =
+        ServerName::try_from(bare(host).to_owned()).map_err(|_| Error::HttpRequestUriInvalid)?;
     let connector = TlsConnector::from(tls()?);
     connector
         .connect(name, stream.into_io())

@@ -205,7 +205,9 @@ impl Server {
     async fn no_instance(&self, error: &wasmtime::Error) -> Response<Reply> {
         self.ended(error).await;
         let too_many = error.downcast_ref::<OutOfMemory>().is_some()
-            || error.downcast_ref::<wasmtime::PoolConcurrencyLimitError>().is_some();
+            || error
+                .downcast_ref::<wasmtime::PoolConcurrencyLimitError>()
+                .is_some();
         Reply::status(if too_many {
             StatusCode::SERVICE_UNAVAILABLE
         } else {
