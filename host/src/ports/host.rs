@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::BoxFuture;
+use crate::ipc::{IpcLimits, PodIpc};
 use crate::model::{Pod, PodUid};
 use crate::network::PodNetwork;
 
@@ -30,6 +31,8 @@ pub struct LogicalHost {
     pub aliases: Vec<(String, Vec<String>)>,
     /// Its address, loopback and names.
     pub net: Arc<PodNetwork>,
+    /// Queues, semaphores and shared memory.
+    pub ipc: Arc<PodIpc>,
 }
 
 impl LogicalHost {
@@ -40,6 +43,7 @@ impl LogicalHost {
             fqdn: pod.spec.fqdn.clone(),
             aliases: pod.spec.host_aliases.clone(),
             net,
+            ipc: PodIpc::new(IpcLimits::default()),
         }
     }
 

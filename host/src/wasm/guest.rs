@@ -35,6 +35,8 @@ pub(super) struct Guest {
     /// Open `peapod:pod/process` streams, counted against the limit.
     pub(super) streams: usize,
     pub(super) open_files: OpenFiles,
+    /// Open queues, semaphores and segments, counted against the limit.
+    pub(super) ipc_handles: usize,
     /// Set by `exec`: what the process becomes once this instance has been stopped.
     pub(super) becomes: Option<Launch>,
 }
@@ -71,6 +73,7 @@ impl Guest {
                 stdio: launch.stdio.clone(),
                 streams: 0,
                 open_files: OpenFiles::default(),
+                ipc_handles: 0,
                 becomes: None,
             },
         );
@@ -95,6 +98,17 @@ impl Guest {
         };
         let mounts = &self.process.container.mounts;
         Ok(mounts.files.under(&dir.dir, path, follow)?.cloned())
+    }
+
+    /// The same, if questions about the path are about that file.
+    pub(super) fn shown_file(
+        &self,
+        fd: &Resource<Descriptor>,
+        path: &str,
+        follow: bool,
+    ) -> wasmtime::Result<Option<Arc<MountedFile>>> {
+        let file = self.mounted_file(fd, path, follow)?;
+        Ok(file.filter(|file| file.is_shown()))
     }
 }
 
@@ -152,6 +166,10 @@ pub(super) fn linker(engine: &Engine, wants: Wants) -> wasmtime::Result<Linker<G
     }
     pod::process::add_to_linker::<Guest, HasSelf<Guest>>(&mut linker, |guest| guest)?;
     pod::signals::add_to_linker::<Guest, HasSelf<Guest>>(&mut linker, |guest| guest)?;
+    pod::ipc::add_to_linker::<Guest, HasSelf<Guest>>(&mut linker, |guest| guest)?;
+    pod::message_queue::add_to_linker::<Guest, HasSelf<Guest>>(&mut linker, |guest| guest)?;
+    pod::semaphore::add_to_linker::<Guest, HasSelf<Guest>>(&mut linker, |guest| guest)?;
+    pod::shared_memory::add_to_linker::<Guest, HasSelf<Guest>>(&mut linker, |guest| guest)?;
     Ok(linker)
 }
 

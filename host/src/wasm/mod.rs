@@ -12,6 +12,7 @@ mod file_mounts_p2;
 mod file_mounts_p3;
 mod guest;
 mod http;
+mod ipc_host;
 mod limits;
 mod lookup;
 mod mounts;
@@ -44,11 +45,22 @@ mod bindings {
             "peapod:pod/process.exec": async | trappable,
             "peapod:pod/process.wait": async | trappable,
             "peapod:pod/signals.wait": async | trappable,
+            "peapod:pod/message-queue.[method]queue.send": async | trappable,
+            "peapod:pod/message-queue.[method]queue.timed-send": async | trappable,
+            "peapod:pod/message-queue.[method]queue.receive": async | trappable,
+            "peapod:pod/message-queue.[method]queue.timed-receive": async | trappable,
+            "peapod:pod/semaphore.[method]counter.wait": async | trappable,
+            "peapod:pod/semaphore.[method]counter.timed-wait": async | trappable,
+            "peapod:pod/shared-memory.[method]segment.wait": async | trappable,
+            "peapod:pod/shared-memory.[method]segment.timed-wait": async | trappable,
             default: trappable,
         },
         with: {
             "wasi:io/poll": wasmtime_wasi::p2::bindings::io::poll,
             "peapod:pod/process.stream": super::stream::Handle,
+            "peapod:pod/message-queue.queue": super::ipc_host::Queue,
+            "peapod:pod/semaphore.counter": super::ipc_host::Semaphore,
+            "peapod:pod/shared-memory.segment": super::ipc_host::Segment,
         },
     });
 }
