@@ -15,7 +15,11 @@ fn place() -> Place {
     // Another name of the same file, and a link that leads to it.
     std::fs::hard_link(root.join("nginx.conf"), root.join("same")).expect("linked");
     std::os::unix::fs::symlink("nginx.conf", root.join("link")).expect("linked");
-    for (image, component) in [("web:1", "files"), ("shell:1", "busybox")] {
+    for (image, component) in [
+        ("web:1", "files"),
+        ("p3:1", "p3-files"),
+        ("shell:1", "busybox"),
+    ] {
         let file = guest(component).display().to_string();
         let loaded = place.peapod(&["image", "load", image, &file, "--rootfs", "rootfs"]);
         assert_eq!(loaded.code, 0, "{}", loaded.stderr);
@@ -25,11 +29,22 @@ fn place() -> Place {
 
 /// Runs one container `c` of the image `web` with these file operations.
 fn files(place: &Place, volumes: &str, mounts: &str, extra: &str, operations: &[&str]) -> Ran {
+    files_of("web:1", place, volumes, mounts, extra, operations)
+}
+
+fn files_of(
+    image: &str,
+    place: &Place,
+    volumes: &str,
+    mounts: &str,
+    extra: &str,
+    operations: &[&str],
+) -> Ran {
     let args: Vec<String> = operations.iter().map(|o| format!("{o:?}")).collect();
     let ran = place.run(
         &format!(
             "apiVersion: v1\nkind: Pod\nmetadata: {{name: p}}\nspec:\n  restartPolicy: Never\n  volumes: [{volumes}]\n  \
-             containers:\n  - {{name: c, image: 'web:1', args: [{}], volumeMounts: [{mounts}]{extra}}}",
+             containers:\n  - {{name: c, image: '{image}', args: [{}], volumeMounts: [{mounts}]{extra}}}",
             args.join(", ")
         ),
         &[],
@@ -259,7 +274,7 @@ fn a_host_path_file_is_one_for_all_containers_shells_and_the_machine() {
         "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec:\n  restartPolicy: Never\n  \
          volumes: [{name: v, hostPath: {path: ./shared.log, type: FileOrCreate}}]\n  initContainers:\n  \
          - {name: writer, image: 'shell:1', command: [sh, -c, 'echo one > /log; echo two >> /log; cat < /log | wc -l; cat /log /log'], volumeMounts: [{name: v, mountPath: /log}]}\n  containers:\n  \
-         - {name: reader, image: 'shell:1', command: [sh, -c, 'cat /var/log/app; echo no > /var/log/app; echo $?; test -c /dev/null && echo device; echo x > /dev/null; cat /dev/null; ls /var/log'], volumeMounts: [{name: v, mountPath: /var/log/app, readOnly: true}]}\n",
+         - {name: reader, image: 'shell:1', command: [sh, -c, 'cat /var/log/app; echo no > /var/log/app; echo $?; echo x > /dev/null; cat /dev/null && cp /dev/null /empty && wc -c < /empty; ls /var/log'], volumeMounts: [{name: v, mountPath: /var/log/app, readOnly: true}]}\n",
         &[],
     );
     assert_eq!(
@@ -274,7 +289,7 @@ fn a_host_path_file_is_one_for_all_containers_shells_and_the_machine() {
         read_there.iter().any(|line| line.contains("ead-only")),
         "{read_there:#?}"
     );
-    assert!(read_there.contains(&"device".to_owned()), "{read_there:#?}");
+    assert!(read_there.contains(&"0".to_owned()), "{read_there:#?}");
     assert_eq!(
         read_there.last().map(String::as_str),
         Some("app"),
@@ -337,4 +352,110 @@ fn what_cannot_be_mounted_says_why() {
         assert_eq!(ran.code, 124, "{volume}, {mount}: {}", ran.stderr);
         assert!(ran.shows(why), "{volume}, {mount}: {}", ran.stderr);
     }
+}
+
+#[test]
+fn wasi_0_3_sees_mounted_files_as_0_2_does() {
+    let place = place();
+    let conf = place.file("my.conf", "mine\n");
+    let ran = files_of(
+        "p3:1",
+        &place,
+        "{name: v, hostPath: {path: ./my.conf}}",
+        "{name: v, mountPath: /etc/nginx/nginx.conf}, {name: v, mountPath: /ro, readOnly: true}",
+        "",
+        &[
+            "read",
+            "etc/nginx/nginx.conf",
+            "read",
+            "etc/nginx/link",
+            "read",
+            "etc/nginx/same",
+            "stat",
+            "etc/nginx/nginx.conf",
+            "same",
+            "etc/nginx/link",
+            "ro",
+            "same",
+            "etc/nginx/same",
+            "ro",
+            "write",
+            "ro",
+            "no",
+            "touch",
+            "ro",
+            "touch",
+            "etc/nginx/nginx.conf",
+            "rm",
+            "ro",
+            "mv",
+            "ro",
+            "gone",
+            "mv",
+            "etc/nginx/same",
+            "ro",
+            "link",
+            "ro",
+            "second",
+            "write",
+            "etc/nginx/nginx.conf",
+            "yes",
+            "read",
+            "ro",
+            "write",
+            "dev/null",
+            "swallowed",
+            "stat",
+            "dev/null",
+            "read",
+            "dev/null",
+            "write",
+            "own",
+            "other files as ever",
+            "mv",
+            "own",
+            "moved",
+            "link",
+            "moved",
+            "linked",
+            "touch",
+            "linked",
+            "rm",
+            "moved",
+            "stat",
+            "linked",
+        ],
+    );
+    assert_eq!(
+        ran.output_of("c"),
+        [
+            "read etc/nginx/nginx.conf: ok mine",
+            "read etc/nginx/link: ok mine",
+            "read etc/nginx/same: ok the image's nginx.conf",
+            "stat etc/nginx/nginx.conf: ok DescriptorType::RegularFile 5",
+            "same etc/nginx/link: ok true",
+            "same etc/nginx/same: ok false",
+            "write ro: ErrorCode::ReadOnly",
+            "touch ro: ErrorCode::NotPermitted",
+            "touch etc/nginx/nginx.conf: ok",
+            "rm ro: ErrorCode::Busy",
+            "mv ro: ErrorCode::Busy",
+            "mv etc/nginx/same: ErrorCode::Busy",
+            "link ro: ErrorCode::CrossDevice",
+            "write etc/nginx/nginx.conf: ok",
+            "read ro: ok yes",
+            "write dev/null: ok",
+            "stat dev/null: ok DescriptorType::RegularFile 0",
+            "read dev/null: ok",
+            "write own: ok",
+            "mv own: ok",
+            "link moved: ok",
+            "touch linked: ok",
+            "rm moved: ok",
+            "stat linked: ok DescriptorType::RegularFile 19",
+        ],
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(read(&conf), "yes");
 }

@@ -15,14 +15,15 @@ use crate::name::{Family, resolve};
 use crate::output;
 use crate::poll::Deadline;
 use crate::tcp::{Connection, Patience};
+use crate::tls::Trust;
 
 /// A server may send elsewhere so often.
 const MAX_REDIRECTS: usize = 5;
 /// Before another try.
 const PAUSE: Duration = Duration::from_secs(1);
 
-const SHORT: &str = "qSvnO:T:t:P:U:ςηζκ:λ:μ:";
-const LONG: [(&str, char); 18] = [
+const SHORT: &str = "qSvnO:T:t:P:U:ςηθ:ζκ:λ:μ:";
+const LONG: [(&str, char); 19] = [
     ("quiet", 'q'),
     ("no-verbose", 'n'),
     ("server-response", 'S'),
@@ -36,6 +37,7 @@ const LONG: [(&str, char); 18] = [
     ("user-agent", 'U'),
     ("no-cache", 'ς'),
     ("no-check-certificate", 'η'),
+    ("ca-certificate", 'θ'),
     ("spider", 'ζ'),
     ("header", 'κ'),
     ("post-data", 'λ'),
@@ -92,7 +94,7 @@ struct Download {
     quiet: bool,
     show_head: bool,
     spider: bool,
-    verify: bool,
+    trust: Trust,
     patience: Option<Duration>,
     tries: u32,
     folder: Option<String>,
@@ -138,7 +140,11 @@ impl Download {
             quiet: options.has('q'),
             show_head: options.has('S'),
             spider: options.has('ζ'),
-            verify: !options.has('η'),
+            trust: match options.value('θ') {
+                _ if options.has('η') => Trust::All,
+                Some(path) => Trust::File(path.to_owned()),
+                None => Trust::Usual,
+            },
             patience: number('T')?
                 .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
                 .filter(|time| !time.is_zero()),
@@ -229,7 +235,7 @@ impl Download {
             headers,
             body: body.unwrap_or_default(),
         };
-        http::secure(connection, address, self.verify)
+        http::secure(connection, address, &self.trust)
             .and_then(|stream| http::exchange(stream, &request))
             .map_err(|e| match e {
                 http::Error::Io(e) => reading(&e),
@@ -364,12 +370,7 @@ fn complain_line(text: impl Display) {
 }
 
 fn cannot_open(path: &str, e: &io::Error) -> String {
-    let why = match e.kind() {
-        ErrorKind::NotFound => "No such file or directory".to_owned(),
-        ErrorKind::AlreadyExists => "File exists".to_owned(),
-        _ => e.to_string(),
-    };
-    format!("can't open '{path}': {why}")
+    format!("can't open '{path}': {}", output::reason(e))
 }
 
 /// What a failure to read, or to send, comes to.

@@ -16,7 +16,11 @@ const ITEMS_MAX: usize = 256;
 
 /// `none|dns|all|host[:PORT]|CIDR[:PORT][,…]`. The default allows nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct EgressPolicy(Vec<Item>);
+pub struct EgressPolicy {
+    items: Vec<Item>,
+    /// What is not in here either is not allowed.
+    within: Option<Box<Self>>,
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Item {
@@ -51,7 +55,31 @@ pub enum EgressError {
 impl EgressPolicy {
     /// Nothing.
     pub const fn none() -> Self {
-        Self(Vec::new())
+        Self::of(Vec::new())
+    }
+
+    const fn of(items: Vec<Item>) -> Self {
+        Self {
+            items,
+            within: None,
+        }
+    }
+
+    /// What both allow.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        let within = match self.within {
+            Some(within) => within.and(other),
+            None => other,
+        };
+        Self {
+            items: self.items,
+            within: Some(Box::new(within)),
+        }
+    }
+
+    fn within(&self, allows: impl Fn(&Self) -> bool) -> bool {
+        self.within.as_deref().is_none_or(allows)
     }
 
     /// Whether the pod may send to that address of the real network. The machine's loopback never is; see [`Self::permits_host`].
@@ -62,7 +90,7 @@ impl EgressPolicy {
             return false;
         }
         let range = guarded(ip);
-        self.0.iter().any(|item| match item {
+        let own = self.items.iter().any(|item| match item {
             Item::Dns | Item::Host(_) => false,
             Item::All => range.is_none(),
             Item::Net(net, port) => {
@@ -70,19 +98,23 @@ impl EgressPolicy {
                     && port.is_none_or(|port| port == to.port())
                     && range.is_none_or(|range| range.contains(net))
             }
-        })
+        });
+        own && self.within(|within| within.permits(to))
     }
 
     /// Whether the pod may send to that port of the machine's own loopback, by `host.peapod.internal`.
     pub fn permits_host(&self, port: u16) -> bool {
-        self.0
-            .iter()
-            .any(|item| matches!(item, Item::Host(only) if only.is_none_or(|only| only == port)))
+        let own = self.items.iter();
+        let own = own.filter(
+            |item| matches!(item, Item::Host(only) if only.is_none_or(|only| only == port)),
+        );
+        own.count() > 0 && self.within(|within| within.permits_host(port))
     }
 
     /// Whether the machine's resolver is asked for the pod: with `dns`, and wherever something is reachable that may have a name.
     pub fn permits_lookup(&self) -> bool {
-        self.0.iter().any(|item| !matches!(item, Item::Host(_)))
+        let own = self.items.iter().any(|item| !matches!(item, Item::Host(_)));
+        own && self.within(Self::permits_lookup)
     }
 }
 
@@ -130,7 +162,7 @@ impl FromStr for EgressPolicy {
             }
             items.push(item(part)?);
         }
-        Ok(Self(items))
+        Ok(Self::of(items))
     }
 }
 
@@ -206,10 +238,10 @@ fn net(text: &str) -> Option<IpNet> {
 
 impl fmt::Display for EgressPolicy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_empty() {
+        if self.items.is_empty() {
             return f.write_str("none");
         }
-        for (at, item) in self.0.iter().enumerate() {
+        for (at, item) in self.items.iter().enumerate() {
             if at > 0 {
                 f.write_str(",")?;
             }
@@ -369,5 +401,15 @@ mod tests {
         ] {
             assert_eq!(policy(text).to_string(), text);
         }
+    }
+
+    #[test]
+    fn what_two_policies_allow_is_what_both_allow() {
+        let both = policy("all,host:80").and(policy("10.0.0.0/8,host"));
+        assert!(both.permits("10.1.2.3:80".parse().unwrap()));
+        assert!(!both.permits("11.1.2.3:80".parse().unwrap()));
+        assert!(both.permits_host(80) && !both.permits_host(81));
+        assert!(both.permits_lookup());
+        assert!(!policy("all").and(policy("none")).permits_lookup());
     }
 }

@@ -96,7 +96,8 @@ fn canonical(name: &str) -> Option<(String, bool)> {
     is_name(&name).then_some((name, absolute))
 }
 
-fn is_name(name: &str) -> bool {
+/// Whether a name in lower case can exist.
+pub(super) fn is_name(name: &str) -> bool {
     name.len() <= NAME_LENGTH_MAX
         && name.split('.').all(|label| {
             (1..=LABEL_LENGTH_MAX).contains(&label.len())

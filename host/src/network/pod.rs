@@ -1,8 +1,16 @@
 //! A pod's place in the network.
 
-use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
+use super::meter::{Meter, Ticket};
+use super::outside::Outside;
+use super::ports::PortTable;
+use super::shape::Bucket;
+use super::tcp::{self, Backlog, Connections};
+use super::udp::UdpQueue;
+use super::wake::lock;
 use super::{Datagram, EgressPolicy, NetError, ResolvConf, Switch, TcpStream};
 use crate::model::{Namespace, PodName, PodUid};
 
@@ -13,6 +21,21 @@ pub enum Family {
     V4,
     /// IPv6
     V6,
+}
+
+impl Family {
+    /// Whether an address is of this family.
+    pub(super) fn is(self, address: IpAddr) -> bool {
+        address.is_ipv4() == (self == Self::V4)
+    }
+
+    /// The address that stands for all of the family.
+    pub(super) fn unspecified(self) -> IpAddr {
+        match self {
+            Self::V4 => Ipv4Addr::UNSPECIFIED.into(),
+            Self::V6 => std::net::Ipv6Addr::UNSPECIFIED.into(),
+        }
+    }
 }
 
 /// What the network knows of a pod.
@@ -41,14 +64,50 @@ pub struct PodIdentity {
 }
 
 /// A pod's network: its loopback, its address, its ports.
-#[derive(Debug)]
 pub struct PodNetwork {
     switch: Arc<Switch>,
     identity: PodIdentity,
     ip: Ipv4Addr,
+    attached: AtomicBool,
+    /// Its sockets and what they hold.
+    pub(super) meter: Arc<Meter>,
+    /// Who has which TCP port; a port of a listener has its backlog.
+    pub(super) tcp: Mutex<PortTable<Option<Arc<Backlog>>>>,
+    /// Who has which UDP port.
+    pub(super) udp: Mutex<PortTable<Arc<UdpQueue>>>,
+    /// Its ends of connections.
+    pub(super) connections: Mutex<Connections>,
+    /// What leaves the pod (rule O1).
+    pub(super) egress: Option<Arc<Bucket>>,
+    /// What comes to the pod (rule O1).
+    pub(super) ingress: Option<Arc<Bucket>>,
+    outside: Outside,
+}
+
+impl std::fmt::Debug for PodNetwork {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "PodNetwork({} {})", self.identity.uid, self.ip)
+    }
 }
 
 impl PodNetwork {
+    /// A pod of this address; [`Switch::attach`] gives them out.
+    pub(super) fn new(switch: Arc<Switch>, identity: PodIdentity, ip: Ipv4Addr) -> Self {
+        Self {
+            ip,
+            attached: AtomicBool::new(true),
+            meter: Arc::default(),
+            tcp: Mutex::new(PortTable::new()),
+            udp: Mutex::new(PortTable::new()),
+            connections: Mutex::default(),
+            egress: identity.egress_bits_per_second.map(Bucket::new),
+            ingress: identity.ingress_bits_per_second.map(Bucket::new),
+            outside: Outside::default(),
+            switch,
+            identity,
+        }
+    }
+
     /// The pod's address.
     pub fn ip(&self) -> Ipv4Addr {
         self.ip
@@ -64,6 +123,16 @@ impl PodNetwork {
         &self.switch
     }
 
+    /// How many times it was refused something of the real network.
+    pub fn refused(&self) -> u64 {
+        self.outside.refused()
+    }
+
+    /// What it has open on the machine.
+    pub(super) fn outside(&self) -> &Outside {
+        &self.outside
+    }
+
     /// Takes the pod off the network, see [`Switch::detach`].
     pub fn release(&self) {
         self.switch.detach(&self.identity.uid);
@@ -73,17 +142,105 @@ impl PodNetwork {
     /// what listens on loopback. `remote` is an address of this pod, `from` the one it sees: [`Switch::node_source`].
     pub async fn dial(
         self: &Arc<Self>,
-        _remote: SocketAddr,
-        _from: SocketAddr,
+        remote: SocketAddr,
+        from: SocketAddr,
     ) -> Result<TcpStream, NetError> {
-        Err(NetError::ConnectionRefused)
+        if remote.ip() != IpAddr::V4(self.ip) {
+            return Err(NetError::ConnectionRefused);
+        }
+        tcp::dial(self, remote, from, true).await
     }
 
     /// Connects to the pod from its own loopback (port-forward).
-    pub async fn dial_loopback(self: &Arc<Self>, _port: u16) -> Result<TcpStream, NetError> {
-        Err(NetError::ConnectionRefused)
+    pub async fn dial_loopback(self: &Arc<Self>, port: u16) -> Result<TcpStream, NetError> {
+        let from = |loopback: IpAddr| SocketAddr::new(loopback, self.switch.node_source().port());
+        let v4: IpAddr = Ipv4Addr::LOCALHOST.into();
+        let v6: IpAddr = std::net::Ipv6Addr::LOCALHOST.into();
+        match tcp::dial(self, SocketAddr::new(v4, port), from(v4), false).await {
+            Err(NetError::ConnectionRefused) => {
+                tcp::dial(self, SocketAddr::new(v6, port), from(v6), false).await
+            }
+            answer => answer,
+        }
     }
 
-    /// Gives a datagram from outside of all pods to the pod's socket on this port of its address; lost if there is none.
-    pub fn deliver(&self, _port: u16, _datagram: Datagram) {}
+    /// Gives a datagram from outside of all pods to the pod's socket on this port of its address; lost if there is none, or if the
+    /// pod's bandwidth is used up.
+    pub fn deliver(&self, port: u16, datagram: Datagram) {
+        let bytes = datagram.data.len();
+        let shaped_away = self
+            .ingress
+            .as_ref()
+            .is_some_and(|bucket| !bucket.police(bytes, false));
+        if shaped_away {
+            return;
+        }
+        let address = match datagram.from {
+            SocketAddr::V4(_) => IpAddr::V4(self.ip),
+            SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
+        };
+        let queue = lock(&self.udp).find(address, port).cloned();
+        if let Some(queue) = queue {
+            queue.push(datagram);
+        }
+    }
+
+    /// Whether an address is one of this pod's own: what goes there never leaves it.
+    pub(super) fn owns(&self, address: IpAddr) -> bool {
+        address.is_loopback() || address == IpAddr::V4(self.ip)
+    }
+
+    /// Whether a socket may be bound to an address.
+    pub(super) fn check_bindable(&self, family: Family, address: IpAddr) -> Result<(), NetError> {
+        if family.is(address) {
+            if self.owns(address) || address.is_unspecified() {
+                Ok(())
+            } else {
+                Err(NetError::AddressNotBindable)
+            }
+        } else {
+            Err(NetError::InvalidArgument)
+        }
+    }
+
+    /// One more socket of the pod.
+    pub(super) fn ticket(self: &Arc<Self>) -> Result<Ticket, NetError> {
+        if !self.is_attached() {
+            return Err(NetError::Unreachable);
+        }
+        Ticket::take(self)
+    }
+
+    /// Whether the pod has its address still.
+    pub(super) fn is_attached(&self) -> bool {
+        self.attached.load(Ordering::Acquire)
+    }
+
+    /// Ends everything that is open. The switch calls it once the address is no longer the pod's.
+    pub(super) fn cut_off(&self) {
+        self.attached.store(false, Ordering::Release);
+        self.outside.close();
+        let backlogs: Vec<_> = {
+            let mut table = lock(&self.tcp);
+            table.close();
+            table.values().flatten().cloned().collect()
+        };
+        for backlog in backlogs {
+            backlog.close();
+        }
+        let queues: Vec<_> = {
+            let mut table = lock(&self.udp);
+            table.close();
+            table.values().cloned().collect()
+        };
+        for queue in queues {
+            queue.close();
+        }
+        let connections = lock(&self.connections).close();
+        for (connection, side) in connections {
+            if let Some(connection) = connection.upgrade() {
+                connection.abort(side);
+            }
+        }
+    }
 }

@@ -1,12 +1,20 @@
 //! The switch: pods' addresses and the table of Services.
 
-use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 
 use ipnet::Ipv4Net;
+use tokio::sync::broadcast;
 
-use super::{NetError, PodIdentity, PodNetwork, Service, TcpStream};
-use crate::model::PodUid;
+use super::addresses::AddressPool;
+use super::balance::{Balanced, ServiceTable};
+use super::outside::Machine;
+use super::ports::{EPHEMERAL_FIRST, EPHEMERAL_LAST};
+use super::wake::lock;
+use super::{NetError, PodIdentity, PodNetwork, Refusal, Service, TcpStream};
+use crate::model::{PodUid, Protocol};
 
 /// Which addresses the virtual network gives out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,12 +80,56 @@ pub struct NetworkStats {
 #[derive(Debug)]
 pub struct Switch {
     settings: NetworkSettings,
+    node_ip: Ipv4Addr,
+    dns_ip: Ipv4Addr,
+    addresses: Mutex<Addresses>,
+    /// Read by every connection that leaves its pod.
+    pods: RwLock<HashMap<Ipv4Addr, Arc<PodNetwork>>>,
+    services: RwLock<Arc<ServiceTable>>,
+    node_port: AtomicU32,
+    machine: Machine,
+}
+
+#[derive(Debug)]
+struct Addresses {
+    pool: AddressPool,
+    by_uid: HashMap<PodUid, Arc<PodNetwork>>,
+    /// Every pod that something still refers to, detached ones too: what they hold counts as a leak.
+    seen: Vec<Weak<PodNetwork>>,
+}
+
+/// The `offset`th address of a network.
+fn nth(net: Ipv4Net, offset: u32) -> Ipv4Addr {
+    Ipv4Addr::from(u32::from(net.network()).saturating_add(offset))
 }
 
 impl Switch {
     /// A network without pods.
     pub fn new(settings: NetworkSettings) -> Result<Arc<Self>, SettingsError> {
-        Ok(Arc::new(Self { settings }))
+        let (pods, services) = (settings.pod_cidr, settings.service_cidr);
+        if pods.prefix_len() > 30 {
+            return Err(SettingsError::PodCidrTooSmall(pods));
+        }
+        if services.prefix_len() > 28 {
+            return Err(SettingsError::ServiceCidrTooSmall(services));
+        }
+        if pods.contains(&services.network()) || services.contains(&pods.network()) {
+            return Err(SettingsError::Overlap(pods, services));
+        }
+        Ok(Arc::new(Self {
+            node_ip: nth(pods, 1),
+            dns_ip: nth(services, 10),
+            addresses: Mutex::new(Addresses {
+                pool: AddressPool::new(pods),
+                by_uid: HashMap::new(),
+                seen: Vec::new(),
+            }),
+            pods: RwLock::default(),
+            services: RwLock::default(),
+            node_port: AtomicU32::new(0),
+            machine: Machine::default(),
+            settings,
+        }))
     }
 
     /// What it was made with.
@@ -87,56 +139,173 @@ impl Switch {
 
     /// The node's address: where probes, hostPort and port-forward come from.
     pub fn node_ip(&self) -> Ipv4Addr {
-        Ipv4Addr::new(10, 88, 0, 1)
+        self.node_ip
     }
 
-    /// The node's address with the next port of its ephemeral ones, for [`PodNetwork::dial`] and [`Switch::dial_service`].
+    /// The node's address with the next of its ephemeral ports, for [`PodNetwork::dial`] and [`Switch::dial_service`].
     pub fn node_source(&self) -> SocketAddr {
-        SocketAddr::from((self.node_ip(), 32_768))
+        let ports = u32::from(EPHEMERAL_LAST - EPHEMERAL_FIRST) + 1;
+        let turn = self.node_port.fetch_add(1, Ordering::Relaxed) % ports;
+        let port = u16::try_from(turn).unwrap_or(0) + EPHEMERAL_FIRST;
+        SocketAddr::from((self.node_ip, port))
     }
 
     /// The DNS server's address.
     pub fn dns_ip(&self) -> Ipv4Addr {
-        Ipv4Addr::new(10, 89, 0, 10)
+        self.dns_ip
     }
 
     /// Gives a pod an address; the same UID keeps the one it has.
-    pub fn attach(
-        self: &Arc<Self>,
-        _identity: PodIdentity,
-    ) -> Result<Arc<PodNetwork>, AttachError> {
-        Err(AttachError::Exhausted(self.settings.pod_cidr))
+    pub fn attach(self: &Arc<Self>, identity: PodIdentity) -> Result<Arc<PodNetwork>, AttachError> {
+        let mut addresses = lock(&self.addresses);
+        if let Some(pod) = addresses.by_uid.get(&identity.uid) {
+            return Ok(Arc::clone(pod));
+        }
+        let ip = addresses
+            .pool
+            .take()
+            .ok_or(AttachError::Exhausted(self.settings.pod_cidr))?;
+        let uid = identity.uid.clone();
+        let pod = Arc::new(PodNetwork::new(Arc::clone(self), identity, ip));
+        addresses.by_uid.insert(uid, Arc::clone(&pod));
+        if addresses.seen.len() > 64 + 2 * addresses.by_uid.len() {
+            addresses.seen.retain(|pod| pod.strong_count() > 0);
+        }
+        addresses.seen.push(Arc::downgrade(&pod));
+        let mut pods = self.pods.write().unwrap_or_else(PoisonError::into_inner);
+        pods.insert(ip, Arc::clone(&pod));
+        Ok(pod)
     }
 
-    /// Takes a pod off the network: its address is free, everything it has open is reset. Twice is once.
-    pub fn detach(&self, _uid: &PodUid) {}
+    /// Takes a pod off the network: everything it has open is reset, then its address is free. Twice is once.
+    pub fn detach(&self, uid: &PodUid) {
+        let Some(pod) = lock(&self.addresses).by_uid.remove(uid) else {
+            return;
+        };
+        let entry = self
+            .pods
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&pod.ip());
+        drop(entry);
+        pod.cut_off();
+        lock(&self.addresses).pool.give_back(pod.ip());
+    }
 
     /// Replaces the table of Services.
-    pub fn set_services(&self, _services: Vec<Service>) {}
+    pub fn set_services(&self, services: Vec<Service>) {
+        let mut table = self
+            .services
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        *table = Arc::new(ServiceTable::new(services, &table));
+    }
 
     /// The Services as they are now.
     pub fn services(&self) -> Arc<Vec<Arc<Service>>> {
-        Arc::default()
+        Arc::clone(self.table().list())
+    }
+
+    /// A Service by its namespace and name, in lower case.
+    pub fn service(&self, namespace: &str, name: &str) -> Option<Arc<Service>> {
+        let table = self.table();
+        let balanced = table.by_name(namespace, name)?;
+        Some(Arc::clone(balanced.service()))
+    }
+
+    /// The Service of a virtual address.
+    pub(super) fn balanced(&self, ip: Ipv4Addr) -> Option<Arc<Balanced>> {
+        self.table().by_ip(ip).cloned()
+    }
+
+    fn table(&self) -> Arc<ServiceTable> {
+        let table = self.services.read().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&table)
     }
 
     /// The pod of an address.
-    pub fn pod(&self, _ip: Ipv4Addr) -> Option<Arc<PodNetwork>> {
-        None
+    pub fn pod(&self, ip: Ipv4Addr) -> Option<Arc<PodNetwork>> {
+        let pods = self.pods.read().unwrap_or_else(PoisonError::into_inner);
+        pods.get(&ip).cloned()
+    }
+
+    /// What pods are refused of the real network from now on; of more than 256 that nobody read in time the oldest are lost.
+    pub fn refusals(&self) -> broadcast::Receiver<Refusal> {
+        self.machine.refusals()
+    }
+
+    /// What pods share of the machine.
+    pub(super) fn machine(&self) -> &Machine {
+        &self.machine
     }
 
     /// What the network holds.
     pub fn stats(&self) -> NetworkStats {
-        NetworkStats::default()
+        let (attached, seen): (usize, Vec<_>) = {
+            let addresses = lock(&self.addresses);
+            let seen = addresses.seen.iter().filter_map(Weak::upgrade);
+            (addresses.by_uid.len(), seen.collect())
+        };
+        let mut stats = NetworkStats {
+            pods: attached,
+            ..NetworkStats::default()
+        };
+        for pod in seen {
+            stats.sockets += pod.meter.sockets();
+            stats.buffered_bytes += pod.meter.buffered();
+            stats.connections += lock(&pod.connections).len();
+            let tcp = lock(&pod.tcp);
+            stats.listeners += tcp.values().flatten().count();
+            stats.ports += tcp.len();
+            drop(tcp);
+            stats.ports += lock(&pod.udp).len();
+        }
+        stats
     }
 
     /// Connects to a Service's port from outside of all pods (NodePort, rule N11).
     pub async fn dial_service(
         &self,
-        _namespace: &str,
-        _name: &str,
-        _port_index: usize,
-        _from: SocketAddr,
+        namespace: &str,
+        name: &str,
+        port_index: usize,
+        from: SocketAddr,
     ) -> Result<TcpStream, NetError> {
-        Err(NetError::ConnectionRefused)
+        let (pod, endpoint) = self
+            .endpoint((namespace, name), port_index, Protocol::Tcp, from.ip())
+            .ok_or(NetError::ConnectionRefused)?;
+        pod.dial(endpoint, from).await
+    }
+
+    /// A ready pod for a client of a Service's port, and the address there.
+    pub(super) fn endpoint(
+        &self,
+        (namespace, name): (&str, &str),
+        port_index: usize,
+        protocol: Protocol,
+        client: IpAddr,
+    ) -> Option<(Arc<PodNetwork>, SocketAddr)> {
+        let balanced = self.table().by_name(namespace, name).cloned()?;
+        if balanced.protocol(port_index) != Some(protocol) {
+            return None;
+        }
+        let endpoint = balanced.pick(port_index, client)?;
+        let IpAddr::V4(ip) = endpoint.ip() else {
+            return None;
+        };
+        Some((self.pod(ip)?, endpoint))
+    }
+
+    /// Whether a Service's port leads there still.
+    pub(super) fn is_endpoint(
+        &self,
+        (namespace, name): (&str, &str),
+        port_index: usize,
+        endpoint: SocketAddr,
+    ) -> bool {
+        let table = self.table();
+        table
+            .by_name(namespace, name)
+            .is_some_and(|balanced| balanced.is_ready(port_index, endpoint))
     }
 }

@@ -56,6 +56,9 @@ impl<'a> Zone<'a> {
         if name == HOST_NAME {
             return Found::Addresses(vec![self.node_ip]);
         }
+        if name == "localhost" || name.ends_with(".localhost") {
+            return Found::Addresses(vec![Ipv4Addr::LOCALHOST]);
+        }
         let Some(inside) = self.inside(name) else {
             return Found::Foreign;
         };
@@ -120,6 +123,9 @@ impl<'a> Zone<'a> {
         if ip == self.node_ip {
             return vec![HOST_NAME.to_owned()];
         }
+        if ip.is_loopback() {
+            return vec!["localhost".to_owned()];
+        }
         let own = |service: &&Arc<Service>| service.cluster_ip == Some(ip);
         if let Some(service) = self.services.iter().find(own) {
             return vec![self.name_of(service)];
@@ -130,6 +136,11 @@ impl<'a> Zone<'a> {
             names.extend(named.map(|e| format!("{}.{}", endpoint_name(e), self.name_of(service))));
         }
         names
+    }
+
+    /// Whether a name is the zone's or below it.
+    pub(super) fn contains(&self, name: &str) -> bool {
+        self.inside(name).is_some()
     }
 
     /// What stands before the zone's name; empty for the zone itself.

@@ -29,10 +29,10 @@ pub struct LogicalHost {
     pub fqdn: Option<String>,
     /// `spec.hostAliases` (rule H10).
     pub aliases: Vec<(String, Vec<String>)>,
-    /// Queues, semaphores and shared memory.
-    pub ipc: Arc<PodIpc>,
     /// Its address, loopback and names.
     pub net: Arc<PodNetwork>,
+    /// Queues, semaphores and shared memory.
+    pub ipc: Arc<PodIpc>,
 }
 
 impl LogicalHost {
@@ -42,8 +42,8 @@ impl LogicalHost {
             hostname: pod.spec.hostname.clone(),
             fqdn: pod.spec.fqdn.clone(),
             aliases: pod.spec.host_aliases.clone(),
-            ipc: PodIpc::new(IpcLimits::default()),
             net,
+            ipc: PodIpc::new(IpcLimits::default()),
         }
     }
 

@@ -1,11 +1,13 @@
 //! Makes and releases logical hosts.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::model::{Pod, PodUid, Protocol};
-use crate::network::{Bandwidth, EgressPolicy, PodIdentity, PodNetwork, ResolvConf, Switch};
+use crate::network::{
+    Bandwidth, Door, EgressPolicy, PodIdentity, PodNetwork, ResolvConf, Switch, Target,
+};
 use crate::ports::{BoxFuture, HostError, LogicalHost, LogicalHosts};
 
 /// The annotation that sets a pod's egress rules.
@@ -44,6 +46,8 @@ pub struct VirtualHosts {
 
 struct Held {
     host: Arc<LogicalHost>,
+    /// Closed when the pod's host is released.
+    doors: Vec<Door>,
 }
 
 impl VirtualHosts {
@@ -60,13 +64,13 @@ impl VirtualHosts {
         self.pods.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn make(&self, pod: &Pod) -> Result<Arc<LogicalHost>, HostError> {
+    fn make(&self, pod: &Pod) -> Result<Arc<LogicalHost>, HostError> {
         if let Some(held) = self.pods().get(&pod.meta.uid) {
             return Ok(Arc::clone(&held.host));
         }
         let identity = self.identity(pod)?;
         let net = self.switch.attach(identity).map_err(refused)?;
-        let made = self.furnish(pod, &net).await;
+        let made = self.furnish(pod, &net);
         match made {
             Ok(held) => {
                 let host = Arc::clone(&held.host);
@@ -95,7 +99,7 @@ impl VirtualHosts {
         identity.ingress_bits_per_second = bandwidth.ingress_bits_per_second;
         identity.egress_bits_per_second = bandwidth.egress_bits_per_second;
         identity.egress = match (&self.settings.egress, wanted) {
-            (Some(ceiling), Some(_)) => ceiling.clone(),
+            (Some(ceiling), Some(wanted)) => wanted.and(ceiling.clone()),
             (None, Some(wanted)) => wanted,
             (Some(default), None) => default.clone(),
             (None, None) => EgressPolicy::default(),
@@ -110,11 +114,55 @@ impl VirtualHosts {
         Ok(identity)
     }
 
-    async fn furnish(&self, pod: &Pod, net: &Arc<PodNetwork>) -> Result<Held, HostError> {
+    fn furnish(&self, pod: &Pod, net: &Arc<PodNetwork>) -> Result<Held, HostError> {
+        let mut doors = Vec::new();
+        for wanted in self.wanted_doors(pod) {
+            let target = Target::Pod {
+                net: Arc::clone(net),
+                port: wanted.pod_port,
+            };
+            let door = match wanted.protocol {
+                Protocol::Tcp => Door::tcp(wanted.listen, target),
+                Protocol::Udp => Door::udp(wanted.listen, target),
+            };
+            let refused = |error| HostError(format!("{} {}: {error}", wanted.what, wanted.listen));
+            doors.push(door.map_err(refused)?);
+        }
         Ok(Held {
             host: Arc::new(LogicalHost::new(pod, Arc::clone(net))),
+            doors,
         })
     }
+
+    fn wanted_doors(&self, pod: &Pod) -> Vec<Wanted> {
+        let ports = pod.spec.containers().flat_map(|container| &container.ports);
+        let host_ports = ports.filter_map(|port| {
+            let ip = port.host_ip.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
+            Some(Wanted {
+                what: "hostPort",
+                listen: SocketAddr::new(ip, port.host_port?),
+                pod_port: port.port,
+                protocol: port.protocol,
+            })
+        });
+        let published = self.settings.publish.iter();
+        let published = published.filter(|publish| publish.pod == pod.meta.name.as_str());
+        let published = published.map(|publish| Wanted {
+            what: "--publish",
+            listen: publish.listen,
+            pod_port: publish.pod_port,
+            protocol: publish.protocol,
+        });
+        host_ports.chain(published).collect()
+    }
+}
+
+/// A door to be opened.
+struct Wanted {
+    what: &'static str,
+    listen: SocketAddr,
+    pod_port: u16,
+    protocol: Protocol,
 }
 
 fn refused(error: impl ToString) -> HostError {
@@ -123,12 +171,13 @@ fn refused(error: impl ToString) -> HostError {
 
 impl LogicalHosts for VirtualHosts {
     fn create(&self, pod: Pod) -> BoxFuture<'_, Result<Arc<LogicalHost>, HostError>> {
-        Box::pin(async move { self.make(&pod).await })
+        Box::pin(async move { self.make(&pod) })
     }
 
     fn release(&self, uid: &PodUid) {
         let held = self.pods().remove(uid);
         if let Some(held) = held {
+            drop(held.doors);
             held.host.net.release();
         }
     }

@@ -46,15 +46,18 @@ impl Access {
 pub(super) struct MountedFile {
     file: wasi::File,
     read_only: bool,
+    /// The null device. Only what writes meets it: whoever reads or asks finds the empty file that it covers, which stays empty.
+    /// Programs built for WASI know no devices (`cat` and `cp` of uutils, `std::fs::copy` refuse to read one).
+    sink: bool,
 }
 
 impl MountedFile {
     /// The file stays the one that was opened, whatever comes to stand under its name.
     pub(super) fn new(file: &std::fs::File, read_only: bool) -> io::Result<Arc<Self>> {
-        Ok(Self::owned(file.try_clone()?, read_only))
+        Ok(Self::owned(file.try_clone()?, read_only, false))
     }
 
-    fn owned(file: std::fs::File, read_only: bool) -> Arc<Self> {
+    fn owned(file: std::fs::File, read_only: bool, sink: bool) -> Arc<Self> {
         let (perms, mode) = if read_only {
             (FsPerms::ReadOnly, OpenMode::READ)
         } else {
@@ -63,17 +66,28 @@ impl MountedFile {
         Arc::new(Self {
             file: wasi::File::new(file, perms, mode, false),
             read_only,
+            sink,
         })
     }
 
-    /// The machine's null device, one for all containers; `None` where there is no such thing.
+    /// The machine's null device, one for all containers; `None` where there is no such thing. What it covers must be empty.
     pub(super) fn null() -> Option<Arc<Self>> {
         static NULL: LazyLock<Option<Arc<MountedFile>>> = LazyLock::new(|| {
             let mut both = std::fs::OpenOptions::new();
             let file = both.read(true).write(true).open("/dev/null").ok()?;
-            Some(MountedFile::owned(file, false))
+            Some(MountedFile::owned(file, false, true))
         });
         NULL.clone()
+    }
+
+    /// Whether it is what opens; otherwise the covered file is.
+    pub(super) const fn opens(&self, access: Access) -> bool {
+        !self.sink || access.changes()
+    }
+
+    /// Whether it is what questions are about; otherwise the covered file is.
+    pub(super) const fn is_shown(&self) -> bool {
+        !self.sink
     }
 
     /// For what asks about the file or sets its times.

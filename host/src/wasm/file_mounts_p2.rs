@@ -34,11 +34,13 @@ pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> 
                 if !guest.may_open() {
                     return Ok((Err(ErrorCode::Quota),));
                 }
-                if let Some(file) = guest.mounted_file(&fd, &path, follows(how))? {
+                let access = access(open, flags);
+                let file = guest.mounted_file(&fd, &path, follows(how))?;
+                if let Some(file) = file.filter(|file| file.opens(access)) {
                     let opened = if open.contains(OpenFlags::DIRECTORY) {
                         Err(ErrorCode::NotDirectory)
                     } else {
-                        file.open_descriptor(access(open, flags)).map_err(refusal)
+                        file.open_descriptor(access).map_err(refusal)
                     };
                     return Ok((match opened {
                         Ok(descriptor) => Ok(guest.table.push(descriptor)?),
@@ -54,7 +56,7 @@ pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> 
         |mut store: Store<'_>, (fd, how, path): (Fd, PathFlags, String)| {
             Box::new(async move {
                 let guest = store.data_mut();
-                answer(match guest.mounted_file(&fd, &path, follows(how))? {
+                answer(match guest.shown_file(&fd, &path, follows(how))? {
                     Some(file) => alone(&file, async |view, fd| view.stat(fd).await).await,
                     None => guest.filesystem().stat_at(fd, how, path).await,
                 })
@@ -66,7 +68,7 @@ pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> 
         |mut store: Store<'_>, (fd, how, path): (Fd, PathFlags, String)| {
             Box::new(async move {
                 let guest = store.data_mut();
-                answer(match guest.mounted_file(&fd, &path, follows(how))? {
+                answer(match guest.shown_file(&fd, &path, follows(how))? {
                     Some(file) => alone(&file, async |view, fd| view.metadata_hash(fd).await).await,
                     None => guest.filesystem().metadata_hash_at(fd, how, path).await,
                 })
@@ -79,7 +81,7 @@ pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> 
          (fd, how, path, read, written): (Fd, PathFlags, String, NewTimestamp, NewTimestamp)| {
             Box::new(async move {
                 let guest = store.data_mut();
-                answer(match guest.mounted_file(&fd, &path, follows(how))? {
+                answer(match guest.shown_file(&fd, &path, follows(how))? {
                     Some(file) => {
                         alone(&file, async |view, fd| {
                             view.set_times(fd, read, written).await

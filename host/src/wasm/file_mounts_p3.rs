@@ -30,11 +30,13 @@ pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> 
                 if !store.with(|mut store| store.data_mut().may_open()) {
                     return Ok((Err(ErrorCode::Quota),));
                 }
-                if let Some(file) = mounted(store, &fd, &path, follows(how))? {
+                let access = access(open, flags);
+                let file = mounted(store, &fd, &path, follows(how))?;
+                if let Some(file) = file.filter(|file| file.opens(access)) {
                     let opened = if open.contains(OpenFlags::DIRECTORY) {
                         Err(ErrorCode::NotDirectory)
                     } else {
-                        file.open_descriptor(access(open, flags)).map_err(refusal)
+                        file.open_descriptor(access).map_err(refusal)
                     };
                     return Ok((match opened {
                         Ok(descriptor) => Ok(push(store, descriptor)?),
@@ -51,7 +53,7 @@ pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> 
         |store: &Store, (fd, how, path): (Fd, PathFlags, String)| {
             Box::pin(async move {
                 let files = files(store);
-                answer(match mounted(store, &fd, &path, follows(how))? {
+                answer(match shown(store, &fd, &path, follows(how))? {
                     Some(file) => {
                         let rep = push(store, file.descriptor())?.rep();
                         let own = Resource::new_borrow(rep);
@@ -69,7 +71,7 @@ pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> 
         |store: &Store, (fd, how, path): (Fd, PathFlags, String)| {
             Box::pin(async move {
                 let files = files(store);
-                answer(match mounted(store, &fd, &path, follows(how))? {
+                answer(match shown(store, &fd, &path, follows(how))? {
                     Some(file) => {
                         let rep = push(store, file.descriptor())?.rep();
                         let own = Resource::new_borrow(rep);
@@ -88,7 +90,7 @@ pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> 
          (fd, how, path, read, written): (Fd, PathFlags, String, NewTimestamp, NewTimestamp)| {
             Box::pin(async move {
                 let files = files(store);
-                answer(match mounted(store, &fd, &path, follows(how))? {
+                answer(match shown(store, &fd, &path, follows(how))? {
                     Some(file) => {
                         let rep = push(store, file.descriptor())?.rep();
                         let own = Resource::new_borrow(rep);
@@ -151,6 +153,10 @@ fn files(store: &Store) -> Accessor<Guest, WasiFilesystem> {
 
 fn mounted(store: &Store, fd: &Fd, path: &str, follow: bool) -> Mounted {
     store.with(|mut access| access.get().mounted_file(fd, path, follow))
+}
+
+fn shown(store: &Store, fd: &Fd, path: &str, follow: bool) -> Mounted {
+    store.with(|mut access| access.get().shown_file(fd, path, follow))
 }
 
 fn push(store: &Store, descriptor: Descriptor) -> wasmtime::Result<Fd> {

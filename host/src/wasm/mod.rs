@@ -11,6 +11,7 @@ mod file_mounts;
 mod file_mounts_p2;
 mod file_mounts_p3;
 mod guest;
+mod http;
 mod ipc_host;
 mod limits;
 mod lookup;

@@ -102,7 +102,8 @@ impl MountTable {
     /// Opens a file by absolute path.
     pub(super) fn open(&self, path: &str, access: Access) -> io::Result<std::fs::File> {
         let (dir, rest, read_only) = self.resolve(path);
-        if let Some(mounted) = self.files.at(dir, &rest, true) {
+        let mounted = self.files.at(dir, &rest, true);
+        if let Some(mounted) = mounted.filter(|file| file.opens(access)) {
             return mounted.open(access);
         }
         if access.changes() && read_only {
@@ -199,7 +200,7 @@ mod tests {
     use cap_std::ambient_authority;
     use cap_std::fs::Dir;
 
-    use super::{Access, MountTable, normalise};
+    use super::{Access, MountTable, MountedFile, normalise};
 
     #[test]
     fn paths_are_made_plain() {
@@ -260,5 +261,124 @@ mod tests {
                 "{path} must not open"
             );
         }
+    }
+
+    /// A root with `/etc/conf` in it and a file of the machine `source`.
+    #[cfg(unix)]
+    fn with_file() -> (tempfile::TempDir, Dir, std::fs::File) {
+        let machine = tempfile::tempdir().expect("a folder");
+        std::fs::create_dir_all(machine.path().join("root/etc")).expect("made");
+        std::fs::write(machine.path().join("root/etc/conf"), "the root's").expect("written");
+        std::fs::write(machine.path().join("source"), "mounted").expect("written");
+        let root = Dir::open_ambient_dir(machine.path().join("root"), ambient_authority())
+            .expect("opened");
+        let source = std::fs::File::open(machine.path().join("source")).expect("opened");
+        (machine, root, source)
+    }
+
+    #[cfg(unix)]
+    fn read(table: &MountTable, path: &str) -> String {
+        let mut text = String::new();
+        let mut file = table.open(path, Access::READ).expect("opened");
+        std::io::Read::read_to_string(&mut file, &mut text).expect("read");
+        text
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn every_way_to_a_covered_file_leads_to_the_mounted_one_and_it_stays_the_one_that_was_opened() {
+        let (machine, root, source) = with_file();
+        std::os::unix::fs::symlink("conf", machine.path().join("root/etc/link")).expect("linked");
+        let mut table = MountTable::new(&root, false).expect("table");
+        let file = MountedFile::new(&source, true).expect("a copy");
+        table.add_file("/etc/conf", file).expect("mounted");
+        for path in ["/etc/conf", "/etc/link", "/x/../etc/./conf"] {
+            assert_eq!(read(&table, path), "mounted", "{path}");
+            assert_eq!(
+                read(&table, path),
+                "mounted",
+                "each opening has a position of its own"
+            );
+        }
+        let write = Access {
+            write: true,
+            truncate: true,
+            ..Access::default()
+        };
+        let refused = table.open("/etc/link", write).expect_err("refused");
+        assert_eq!(refused.kind(), ErrorKind::ReadOnlyFilesystem);
+        std::fs::write(machine.path().join("new"), "another").expect("written");
+        std::fs::rename(machine.path().join("new"), machine.path().join("source")).expect("moved");
+        assert_eq!(read(&table, "/etc/conf"), "mounted");
+        let own = std::fs::read_to_string(machine.path().join("root/etc/conf")).expect("read");
+        assert_eq!(own, "the root's", "what is covered is not touched");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_over_a_link_that_leads_nowhere_or_out_takes_its_place_and_none_lies_over_a_directory()
+    {
+        let (machine, root, source) = with_file();
+        let link = |to: &str, name: &str| {
+            std::os::unix::fs::symlink(to, machine.path().join("root").join(name)).expect("linked");
+        };
+        link("none", "dangling");
+        link("/etc/passwd", "out");
+        link("etc", "folder");
+        let mut table = MountTable::new(&root, false).expect("table");
+        let file = || MountedFile::new(&source, false).expect("a copy");
+        for path in ["/dangling", "/out", "/new"] {
+            table.add_file(path, file()).expect("mounted");
+            assert_eq!(read(&table, path), "mounted", "{path}");
+        }
+        for path in ["/", "/etc", "/folder"] {
+            let refused = table.add_file(path, file()).expect_err(path);
+            assert_eq!(refused.kind(), ErrorKind::IsADirectory, "{path}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn in_a_volume_nothing_is_replaced_and_a_read_only_one_must_have_the_file() {
+        let (machine, root, source) = with_file();
+        let volume = machine.path().join("volume");
+        std::fs::create_dir(&volume).expect("made");
+        std::fs::write(volume.join("there"), "the volume's").expect("written");
+        std::fs::hard_link(volume.join("there"), volume.join("twice")).expect("linked");
+        let dir = Dir::open_ambient_dir(&volume, ambient_authority()).expect("opened");
+        let mut table = MountTable::new(&root, false).expect("table");
+        let file = || MountedFile::new(&source, false).expect("a copy");
+        table.add("/ro", &dir, true).expect("mounted");
+        let refused = table.add_file("/ro/none", file()).expect_err("refused");
+        assert_eq!(refused.kind(), ErrorKind::ReadOnlyFilesystem);
+        table.add_file("/ro/there", file()).expect("mounted");
+        assert_eq!(read(&table, "/ro/there"), "mounted");
+        let text = std::fs::read_to_string(volume.join("twice")).expect("read");
+        assert_eq!(text, "the volume's");
+        // Somebody else removes the covered file: its inode is not given to the next one while the mount lasts.
+        std::fs::remove_file(volume.join("there")).expect("removed");
+        std::fs::remove_file(volume.join("twice")).expect("removed");
+        for at in 0..64 {
+            std::fs::write(volume.join(format!("new{at}")), "new").expect("written");
+            assert_eq!(read(&table, &format!("/ro/new{at}")), "new");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_null_device_is_one() {
+        let (_machine, root, _) = with_file();
+        root.create_dir("dev").expect("made");
+        let mut table = MountTable::new(&root, false).expect("table");
+        let null = MountedFile::null().expect("every unix has one");
+        table.add_file("/dev/null", null).expect("mounted");
+        let append = Access {
+            append: true,
+            create: true,
+            ..Access::default()
+        };
+        let mut file = table.open("/dev/null", append).expect("opened");
+        std::io::Write::write_all(&mut file, b"swallowed").expect("written");
+        assert_eq!(read(&table, "/dev/null"), "");
     }
 }

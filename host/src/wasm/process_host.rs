@@ -192,6 +192,10 @@ impl Host for Guest {
         stdout: Option<Resource<Handle>>,
         stderr: Option<Resource<Handle>>,
     ) -> wasmtime::Result<ErrorCode> {
+        if self.process.serves() {
+            // One request cannot make another program of the server that handles the others.
+            return Ok(ErrorCode::Invalid);
+        }
         let stdio = self.stdio(stdin, stdout, stderr)?;
         let container = Arc::clone(&self.process.container);
         match container.launch(command, stdio).await {

@@ -14,7 +14,7 @@ use super::process::{ContainerShared, INIT, KILL, Process, TERM};
 use super::root;
 use super::stdio::Stdio;
 use super::stream::Stream;
-use crate::model::{Exit, ExitReason};
+use crate::model::{Exit, ExitReason, Protocol};
 use crate::ports::{
     BoxFuture, Clock, Container, ContainerRuntime, LogStream, MountSource, Signal, StartError,
     StartRequest,
@@ -22,6 +22,8 @@ use crate::ports::{
 
 /// Rule B15.
 const TERMINATION_MESSAGE_BYTES: u64 = 4096;
+/// Where a server listens whose container names no port.
+const HTTP_PORT: u16 = 8080;
 
 /// Starts components as containers.
 pub struct WasmRuntime {
@@ -59,6 +61,7 @@ impl WasmRuntime {
             mounts,
             Arc::clone(&request.host),
             memory,
+            request.http_port(),
         );
         let launch = shared
             .first(
@@ -95,6 +98,16 @@ impl StartRequest {
                 || self.image.id.clone(),
                 |container| container.image.clone(),
             )
+    }
+
+    /// Where a program that only handles HTTP requests listens: the first TCP port the container names.
+    fn http_port(&self) -> u16 {
+        let container = self.pod.spec.container(&self.attempt.container);
+        let ports = container.map_or(&[][..], |container| &container.ports);
+        ports
+            .iter()
+            .find(|port| port.protocol == Protocol::Tcp)
+            .map_or(HTTP_PORT, |port| port.port)
     }
 }
 

@@ -62,6 +62,7 @@ impl From<http::Error> for Failure {
             http::Error::Tls(tls::Error::Certificate(why)) => {
                 Self::new(60, format!("SSL certificate problem: {why}"))
             }
+            http::Error::Tls(e @ tls::Error::NoAuthority(_)) => Self::new(77, e.to_string()),
             http::Error::Tls(e) => Self::new(35, e.to_string()),
             http::Error::Cut(false) => Self::new(52, "Empty reply from server"),
             http::Error::Cut(true) => Self::new(56, "Recv failure: the answer is cut off"),

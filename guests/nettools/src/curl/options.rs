@@ -8,9 +8,10 @@ use command::options::{self, Options};
 use super::failure::Failure;
 use crate::http::basic;
 use crate::name::Family;
+use crate::tls::Trust;
 
-const SHORT: &str = "sSkvfiILON#46gqo:d:H:X:m:u:A:e:b:w:hVα:β:γ:δε:ζ:η:θ:κ:λμ";
-const LONG: [(&str, char); 44] = [
+const SHORT: &str = "sSkvfiILON#46gqo:d:H:X:m:u:A:e:b:w:hVα:β:γ:δε:ζ:η:θ:κ:λμν:";
+const LONG: [(&str, char); 45] = [
     ("silent", 's'),
     ("show-error", 'S'),
     ("insecure", 'k'),
@@ -50,6 +51,7 @@ const LONG: [(&str, char); 44] = [
     ("json", 'θ'),
     ("url", 'κ'),
     ("fail-with-body", 'λ'),
+    ("cacert", 'ν'),
     // What is so anyway.
     ("http1.1", 'μ'),
     ("no-progress-meter", 'μ'),
@@ -108,7 +110,7 @@ pub(super) struct Settings {
     pub(super) include: bool,
     pub(super) head_only: bool,
     pub(super) follow: bool,
-    pub(super) verify: bool,
+    pub(super) trust: Trust,
     pub(super) fail: Fail,
     pub(super) family: Family,
     pub(super) method: Option<String>,
@@ -176,7 +178,11 @@ impl Settings {
             include: options.has('i'),
             head_only: options.has('I'),
             follow: options.has('L'),
-            verify: !options.has('k'),
+            trust: match options.value('ν') {
+                _ if options.has('k') => Trust::All,
+                Some(path) => Trust::File(path.to_owned()),
+                None => Trust::Usual,
+            },
             fail,
             family,
             method: options.value('X').map(str::to_owned),

@@ -39,10 +39,12 @@ enum Sink {
 impl Sink {
     fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         if let Self::To(path) = self {
-            *self =
-                Self::File(File::create(&path).map_err(|e| {
-                    Failure::new(23, format!("Failed to open the file {path}: {e}"))
-                })?);
+            *self = Self::File(File::create(&path).map_err(|e| {
+                Failure::new(
+                    23,
+                    format!("Failed to open the file {path}: {}", output::reason(&e)),
+                )
+            })?);
         }
         match self {
             Self::Stdout => output::write(bytes),
@@ -141,7 +143,7 @@ impl<'a> Transfer<'a> {
             headers: self.headers(address, first, body),
             body: body.unwrap_or_default(),
         };
-        let stream = http::secure(connection, address, settings.verify)
+        let stream = http::secure(connection, address, &settings.trust)
             .map_err(|e| self.explained(e.into(), None))?;
         for line in request.head().lines() {
             self.say(format_args!("> {line}"));

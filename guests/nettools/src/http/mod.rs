@@ -11,7 +11,7 @@ pub(crate) use body::Body;
 pub(crate) use head::Head;
 
 use crate::tcp::Connection;
-use crate::tls;
+use crate::tls::{self, Trust};
 
 /// What a request and its answer go over.
 pub(crate) trait Stream: Read + Write {}
@@ -22,7 +22,7 @@ impl<T: Read + Write> Stream for T {}
 pub(crate) enum Error {
     /// TLS could not be agreed on.
     #[error("{0}")]
-    Tls(#[from] tls::Error),
+    Tls(tls::Error),
     /// The answer ended before its head did; whether anything came of it at all.
     #[error("{}", if *.0 { "connection closed within the head of the answer" } else { "connection closed without an answer" })]
     Cut(bool),
@@ -58,10 +58,13 @@ impl Request<'_> {
 pub(crate) fn secure(
     connection: Connection,
     address: &Address,
-    verify: bool,
+    trust: &Trust,
 ) -> Result<Box<dyn Stream>, Error> {
     if address.is_https() {
-        Ok(tls::client(connection, address.host(), verify)?)
+        tls::client(connection, address.host(), trust).map_err(|e| match e {
+            tls::Error::Io(e) => Error::Io(e),
+            e => Error::Tls(e),
+        })
     } else {
         Ok(Box::new(connection))
     }
