@@ -29,3 +29,6 @@ pub use services::{Endpoint, Service, ServicePort};
 pub use switch::{AttachError, NetworkSettings, NetworkStats, SettingsError, Switch};
 pub use tcp::{Connecting, Shutdown, TcpIo, TcpListener, TcpSocket, TcpStream};
 pub use udp::{Datagram, UdpSocket};
+
+#[cfg(test)]
+mod tests;
