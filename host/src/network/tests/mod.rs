@@ -36,6 +36,7 @@ fn identity(name: &str) -> PodIdentity {
         ingress_bits_per_second: None,
         egress_bits_per_second: None,
         egress: EgressPolicy::default(),
+        resolv: crate::network::ResolvConf::default(),
     }
 }
 
