@@ -126,8 +126,8 @@ async fn connecting_to_nowhere_says_why() {
     assert_eq!(why("127.0.0.1:80").await, NetError::ConnectionRefused);
     assert_eq!(
         why("10.88.0.1:80").await,
-        NetError::ConnectionRefused,
-        "the node"
+        NetError::AccessDenied,
+        "the node is the machine, which egress does not allow"
     );
     assert_eq!(
         why("10.88.0.99:80").await,
