@@ -10,6 +10,7 @@ mod bad_input;
 mod command;
 mod harness;
 mod images;
+mod ipc;
 mod lifecycle;
 mod network;
 mod processes;

@@ -215,7 +215,7 @@ fn every_other_manifest_ends_as_it_says() {
 
 #[test]
 fn every_manifest_is_tested() {
-    let here = include_str!("samples.rs");
+    let here = concat!(include_str!("samples.rs"), include_str!("ipc.rs"));
     for entry in std::fs::read_dir(project().join("manifests")).expect("read") {
         let name = entry
             .expect("read")
