@@ -225,7 +225,11 @@ fn every_other_manifest_ends_as_it_says() {
 
 #[test]
 fn every_manifest_is_tested() {
-    let here = concat!(include_str!("samples.rs"), include_str!("network.rs"));
+    let here = concat!(
+        include_str!("samples.rs"),
+        include_str!("network.rs"),
+        include_str!("ipc.rs")
+    );
     for entry in std::fs::read_dir(project().join("manifests")).expect("read") {
         let name = entry
             .expect("read")
