@@ -15,7 +15,9 @@ target=wasm32-wasip2
 # Guests written as text; each is NAME/NAME.wat.
 texts=(preview1 needs-missing)
 # Crates that are no guests: libraries and the build's own tool.
-no_guests=(pack pod web)
+no_guests=(command nettools pack pod web)
+# The guest written in Python.
+python=python-net
 
 die() { printf 'build: %s\n' "$*" >&2; exit 1; }
 is_in() {
@@ -42,7 +44,7 @@ guest_cargo() {
   if [ "$way" = debian ]; then
     # std is built along, so that this way keeps a target folder of its own.
     PATH=$wasm_ld_dir:$PATH RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR=$guests/.toolchain/target \
-      CARGO_TARGET_WASM32_WASIP2_RUSTFLAGS="-Clink-self-contained=no -Lnative=$wasi_libc -Clink-arg=$wasi_libc/crt1-command.o -Clinker=$linker" \
+      CARGO_TARGET_WASM32_WASIP2_RUSTFLAGS="-Clink-self-contained=no -Lnative=$wasi_libc -Clink-arg=$wasi_libc/crt1-command.o -Clinker=$linker --cfg tokio_unstable" \
       /usr/bin/cargo build --release -Zbuild-std=std,panic_abort --target "$target" --message-format=json-render-diagnostics "$@"
   else
     CARGO_TARGET_DIR=$guests/target \
@@ -93,15 +95,18 @@ for crate in "${no_guests[@]}"; do
   if [ "$crate" = pod ]; then crate=peapod-guest; fi
   selection+=(--exclude "$crate")
 done
-wanted_texts=()
+wanted_texts=() wants_python=
 if [ $# -eq 0 ]; then
   build "${selection[@]}"
   wanted_texts=("${texts[@]}")
+  wants_python=1
 else
   targets=()
   for name in "$@"; do
     if is_in "$name" "${texts[@]}"; then
       wanted_texts+=("$name")
+    elif [ "$name" = "$python" ]; then
+      wants_python=1
     elif [ -f "behaviours/src/bin/$name.rs" ]; then
       targets+=(--bin "$name")
     elif [ -f "$name/src/main.rs" ] && ! is_in "$name" "${no_guests[@]}"; then
@@ -129,6 +134,41 @@ for name in ${wanted_texts[@]+"${wanted_texts[@]}"}; do
   place "$work/$name.wasm" "$name.wasm"
 done
 
+# --- Python -----------------------------------------------------------------------------------------------------------------------
+
+# WASI's own interfaces, as the crate of the Rust guests carries them.
+wasi_interfaces() {
+  cargo metadata --format-version 1 --locked --filter-platform "$target" | python3 -c '
+import json, os, sys
+print(*(os.path.join(os.path.dirname(p["manifest_path"]), "wit") for p in json.load(sys.stdin)["packages"] if p["name"] == "wasip2"))'
+}
+
+build_python() {
+  local wit version made_of
+  "$guests/setup-python.sh" || return 1
+  wit=$(wasi_interfaces) && [ -d "$wit/deps" ] || { printf 'build: no interfaces of WASI in the crate wasip2\n' >&2; return 1; }
+  version=$(sed -n 's/^package wasi:cli@\(.*\);$/\1/p' "$wit/deps/cli.wit")
+  # It takes ten seconds and more, so it is only done where something has changed.
+  made_of=$(cat python/app.py setup-python.sh "$wit"/*.wit "$wit"/deps/*.wit | sha256sum)
+  if [ ! -f "$dist/$python.wasm" ] || [ "$made_of" != "$(cat .toolchain/python/made-of 2>/dev/null)" ]; then
+    # It is made where its modules are, and leaves their caches there.
+    mkdir -p "$work/python"
+    cp python/app.py "$work/python"
+    (cd "$work/python" &&
+      "$guests/.toolchain/python/bin/componentize-py" -d "$wit" -w "wasi:cli/command@$version" componentize app -o "$work/$python.wasm") \
+      >"$work/messages" 2>&1 || { cat "$work/messages" >&2; return 1; }
+    put "$work/$python.wasm" "$dist/$python.wasm"
+    printf '%s\n' "$made_of" >.toolchain/python/made-of
+  fi
+  place "$dist/$python.wasm" "$python.wasm"
+}
+
+if [ -n "$wants_python" ] && ! build_python; then
+  # The others are of use without it, but nobody may believe it tested.
+  if [ "${CI:-}" = true ] || [ $# -gt 0 ]; then die "$python could not be built"; fi
+  printf 'build: %s could not be built, and is left out\n' "$python" >&2
+fi
+
 # --- root folders -----------------------------------------------------------------------------------------------------------------
 
 # Made anew beside the old one, and then file by file into its place; what is no longer in it goes.
@@ -140,12 +180,27 @@ root_folder() {
   done < <(cd "$old" && find . -type f -print0)
 }
 
+# What an image has besides its component, as images/NAME/rootfs holds it.
+files_of() {
+  mkdir -p "$work/root/$1"
+  cp -Rp "images/$1/rootfs/." "$work/root/$1"
+}
+
+if [ $# -eq 0 ] || is_in nginx "$@"; then
+  files_of nginx
+  root_folder nginx
+fi
 if [ $# -eq 0 ] || is_in tomcat "$@"; then
+  files_of tomcat
   mkdir -p "$work/root/tomcat/usr/local/bin"
-  cp -Rp images/tomcat/rootfs/. "$work/root/tomcat"
   cp "$dist/tomcat.wasm" "$work/root/tomcat/usr/local/bin/tomcat"
   chmod 755 "$work/root/tomcat/usr/local/bin/tomcat"
   root_folder tomcat
+fi
+if [ $# -eq 0 ] || is_in busybox "$@"; then
+  mkdir -p "$work/root/curl"
+  cp -Rp images/curl/rootfs/. "$work/root/curl"
+  root_folder curl
 fi
 if [ $# -eq 0 ]; then
   mkdir -p "$work/root/sample"

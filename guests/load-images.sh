@@ -23,7 +23,12 @@ while read -r name component rootfs words; do
     args+=(--rootfs "$guests/dist/rootfs/$rootfs")
   fi
   read -r -a cmd <<<"$words"
-  for word in ${cmd[@]+"${cmd[@]}"}; do args+=(--cmd "$word"); done
+  # What stands before a lone -- is the entrypoint.
+  option=--cmd
+  case " $words " in *' -- '*) option=--entrypoint ;; esac
+  for word in ${cmd[@]+"${cmd[@]}"}; do
+    if [ "$word" = -- ]; then option=--cmd; else args+=("$option" "$word"); fi
+  done
   # The table is this loop's standard input; a program that reads its own must not eat it.
   "$peapod" image load "${args[@]}" </dev/null || die "$name could not be loaded"
 done <"$table"

@@ -4,16 +4,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{broadcast, mpsc, watch};
 
 use crate::clock::RealClock;
-use crate::engine::Config;
+use crate::engine::{Config, Notice, NoticeKind};
 use crate::images::{ContentStore, Images, Overrides};
 use crate::logs::{LogQueue, LogReader};
 use crate::manifest::Loaded;
 use crate::model::ImagePullPolicy;
+use crate::network::{NetworkSettings, Refusal, Switch};
 use crate::node::{Node, PodNotice, RunDir};
 use crate::ports::{Clock, Image, PullError, PullRequest};
+use crate::sandbox::{HostSettings, VirtualHosts};
 use crate::store::{ApiStore, Conflict};
 use crate::volumes::LocalVolumes;
 use crate::wasm::{Allocation, CodeCache, WasmEngine, WasmRuntime};
@@ -31,6 +33,10 @@ pub struct Settings {
     pub engine: Config,
     /// Images replaced by files.
     pub overrides: Overrides,
+    /// Address ranges.
+    pub network: NetworkSettings,
+    /// How pods meet the machine.
+    pub hosts: HostSettings,
     /// How many containers are expected, as far as it is known.
     pub containers: usize,
 }
@@ -47,7 +53,9 @@ pub struct App {
     pub compiling: watch::Receiver<Vec<String>>,
     /// Time.
     pub clock: Arc<dyn Clock>,
-    node: tokio::task::JoinHandle<()>,
+    /// The pods' network.
+    pub network: Arc<Switch>,
+    tasks: [tokio::task::JoinHandle<()>; 2],
     /// Removed with the app.
     _run_dir: Arc<RunDir>,
 }
@@ -68,15 +76,28 @@ impl App {
         let code = Arc::new(CodeCache::new(engine, &code_dir(data_dir)));
         let compiling = code.compiling();
         let (queue, logs) = LogQueue::new(Arc::clone(&clock));
+        let switch = Switch::new(settings.network)?;
         let ports = Ports {
+            hosts: Arc::new(VirtualHosts::new(Arc::clone(&switch), settings.hosts)),
             images: Arc::new(Images::new(content_store(data_dir), settings.overrides)),
-            volumes: Arc::new(LocalVolumes::new(run_dir.pods())),
+            volumes: Arc::new(LocalVolumes::new(
+                run_dir.pods(),
+                Arc::new(NoConfigMaps),
+                Arc::clone(&clock),
+            )),
             runtime: Arc::new(WasmRuntime::new(code, Arc::clone(&clock))),
             logs: Arc::new(queue),
             clock: Arc::clone(&clock),
         };
         let store = Arc::new(ApiStore::default());
         let (notes, notices) = mpsc::unbounded_channel();
+        let refusals = tell_refusals(
+            switch.refusals(),
+            Arc::clone(&store),
+            Arc::clone(&clock),
+            notes.clone(),
+        );
+        let refusals = tokio::spawn(refusals);
         let node = Node::new(Arc::clone(&store), ports, settings.engine, notes);
         let node = tokio::spawn(node.run());
         let sweeper = Arc::clone(&run_dir);
@@ -87,7 +108,8 @@ impl App {
             notices,
             compiling,
             clock,
-            node,
+            network: switch,
+            tasks: [node, refusals],
             _run_dir: run_dir,
         })
     }
@@ -101,7 +123,39 @@ impl App {
 
 impl Drop for App {
     fn drop(&mut self) {
-        self.node.abort();
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}
+
+/// What a pod was refused of the real network becomes an event of it.
+async fn tell_refusals(
+    mut refusals: broadcast::Receiver<Refusal>,
+    store: Arc<ApiStore>,
+    clock: Arc<dyn Clock>,
+    notes: mpsc::UnboundedSender<PodNotice>,
+) {
+    loop {
+        let refusal = match refusals.recv().await {
+            Ok(refusal) => refusal,
+            Err(broadcast::error::RecvError::Lagged(_)) => continue,
+            Err(broadcast::error::RecvError::Closed) => return,
+        };
+        let Some(object) = store.get(&refusal.pod) else {
+            continue;
+        };
+        let notice = Notice {
+            container: None,
+            kind: NoticeKind::Warning,
+            reason: "EgressDenied",
+            message: format!("{}: denied by the pod's egress rules", refusal.what),
+        };
+        let _ignored = notes.send(PodNotice {
+            pod: object.pod,
+            at: clock.now(),
+            notice,
+        });
     }
 }
 
@@ -140,5 +194,14 @@ pub fn check_image_file(images: &Images, request: &PullRequest) -> Result<(), St
             Err(PullError::NeverPull(request.reference.clone()).to_string())
         }
         Err(error) => Err(format!("{}: {error}", path.display())),
+    }
+}
+
+/// A host whose store keeps no ConfigMaps.
+struct NoConfigMaps;
+
+impl crate::ports::ConfigSource for NoConfigMaps {
+    fn config_map(&self, _: &str, _: &str) -> Option<Arc<crate::model::ConfigMap>> {
+        None
     }
 }

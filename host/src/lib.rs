@@ -6,7 +6,7 @@
 //! - pure: [`model`], [`manifest`], [`engine`] (and `sim`, its simulator, in tests)
 //! - the logical host: [`network`], [`ipc`]
 //! - contracts: [`ports`]
-//! - adapters: [`images`], [`volumes`], [`wasm`], [`logs`], [`clock`], [`tree`]
+//! - adapters: [`images`], [`sandbox`], [`volumes`], [`wasm`], [`logs`], [`clock`], [`tree`]
 //! - shells: [`worker`], [`store`], [`node`]
 //! - composition and commands: [`app`], [`cli`]
 
@@ -22,6 +22,7 @@ pub mod model;
 pub mod network;
 pub mod node;
 pub mod ports;
+pub mod sandbox;
 #[cfg(any(test, feature = "sim"))]
 pub mod sim;
 pub mod store;

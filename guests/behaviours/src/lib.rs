@@ -1,8 +1,14 @@
 //! What the guests of one behaviour share.
 
+pub mod lines;
+mod trips;
+pub mod fetch;
+
 use std::fmt::Display;
 use std::io::Write as _;
 use std::str::FromStr;
+
+pub use trips::Trips;
 
 /// Ends the program with any exit code. `std::process::exit` can't: its WASI call knows only "ok" and "error", so every code but 0
 /// would arrive as 1.

@@ -1,4 +1,5 @@
-//! What peapod offers to guests beyond WASI, as ordinary Rust types: [`process`] (spawn, wait, pipes) and [`signals`].
+//! What peapod offers to guests beyond WASI, as ordinary Rust types: [`process`] (spawn, wait, pipes), [`signals`], and what the containers of a
+//! pod share: message queues ([`mq`]), semaphores ([`sem`]) and memory ([`shm`]).
 //!
 //! A component imports only what its code reaches: a program that never touches [`signals`] does not import `peapod:pod/signals`, and
 //! so TERM keeps its default action for it.
@@ -14,7 +15,11 @@
 //! ```
 
 mod bindings;
+mod ipc;
+pub mod mq;
 pub mod process;
+pub mod sem;
+pub mod shm;
 pub mod signals;
 
 use bindings::peapod::pod as host;

@@ -61,6 +61,8 @@ async fn run_pods(
         .map(|input| input.loaded.pod.spec.containers().count())
         .sum();
     let mut app = App::start(Settings {
+        network: Default::default(),
+        hosts: Default::default(),
         data_dir,
         engine: config(&args),
         overrides,

@@ -14,7 +14,6 @@ mod load;
 /// Objects as `kubectl get -o json` prints them.
 pub mod object;
 mod path;
-mod quantity;
 mod status;
 /// The pod table as `kubectl get pods` prints it.
 pub mod table;

@@ -45,6 +45,10 @@ name!(
     PodUid
 );
 name!(
+    /// The UID of any object.
+    Uid
+);
+name!(
     /// `metadata.name` of a pod.
     PodName
 );
@@ -56,6 +60,12 @@ name!(
     /// A container's name; unique over init containers and mains of one pod (rule K9).
     ContainerName
 );
+
+impl From<PodUid> for Uid {
+    fn from(uid: PodUid) -> Self {
+        Self(uid.0)
+    }
+}
 
 /// One instance of one container. The number is the restart count it will be reported with (rule B13): 0 for the first.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

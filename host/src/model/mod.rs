@@ -1,27 +1,35 @@
 //! What a pod is, in types in which wrong states cannot be written.
 //!
-//! - owns: ids, [`Pod`], [`PodStatus`], quantities, [`Time`]
+//! - owns: ids, [`Pod`], [`PodStatus`], [`Service`], [`ConfigMap`], quantities, [`Time`]
 //! - never does: I/O, clocks, randomness, async; parsing of Kubernetes documents (that is `manifest`)
 //! - talks to: nobody; every room may use it
 
+mod amount;
+mod config_map;
 mod expand;
 mod ids;
+mod object;
 mod pod;
 mod quantity;
+mod service;
 mod status;
 #[cfg(test)]
 pub(crate) mod testing;
 mod time;
 
+pub use amount::{Amount, QUANTITY_FORM};
+pub use config_map::ConfigMap;
 pub use expand::expand;
-pub use ids::{Attempt, ContainerName, Namespace, PodName, PodUid};
+pub use ids::{Attempt, ContainerName, Namespace, PodName, PodUid, Uid};
+pub use object::ObjectMeta;
 pub use pod::{
     Container, ContainerPort, ContainerRestart, Dns, DnsPolicy, EnvVar, ExitCodeOperator,
-    HostPathType, ImagePullPolicy, Mount, Pod, PodMeta, PodSpec, Protocol, Resources,
+    HostPathType, ImagePullPolicy, KeyToPath, Mount, Pod, PodMeta, PodSpec, Protocol, Resources,
     RestartAction, RestartPolicy, RestartRule, Role, TerminationMessagePolicy, Volume,
     VolumeSource,
 };
 pub use quantity::{Bytes, Millicores};
+pub use service::{Service, ServicePort, ServiceType, SessionAffinity, TargetPort};
 pub use status::{
     Condition, ConditionStatus, ConditionType, ContainerState, ContainerStatus, Exit, ExitReason,
     Phase, PodStatus, QosClass, Terminated,

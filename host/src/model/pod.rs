@@ -302,6 +302,28 @@ pub enum VolumeSource {
         /// `type`.
         kind: HostPathType,
     },
+    /// The keys of a ConfigMap as files (rules G4–G8).
+    ConfigMap {
+        /// `name`, in the pod's namespace (rule G14).
+        name: String,
+        /// `items`: only these keys, under these paths (rule G7); none is every key under its own name.
+        items: Option<Vec<KeyToPath>>,
+        /// `defaultMode` (rule G6).
+        default_mode: u32,
+        /// `optional`: a missing ConfigMap is an empty folder, a missing key no file (rule G7).
+        optional: bool,
+    },
+}
+
+/// One entry of `items`: which key goes to which file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyToPath {
+    /// `key`
+    pub key: String,
+    /// `path`: relative, without `..` (rule K25).
+    pub path: String,
+    /// `mode`; the volume's `defaultMode` when not given (rule G6).
+    pub mode: Option<u32>,
 }
 
 /// `hostPath.type` (rule G3).

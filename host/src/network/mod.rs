@@ -6,13 +6,20 @@
 
 mod addresses;
 mod balance;
+mod bandwidth;
+mod dns;
+mod doors;
 mod egress;
 mod error;
+mod identity;
 mod meter;
+mod names;
 mod options;
 mod outside;
 mod pod;
 mod ports;
+mod pump;
+mod resolv;
 mod route;
 mod services;
 mod shape;
@@ -20,15 +27,22 @@ mod switch;
 pub mod tcp;
 mod udp;
 mod wake;
+mod zone;
 
-pub use egress::EgressPolicy;
+pub use bandwidth::{Bandwidth, BandwidthError, EGRESS_BANDWIDTH, INGRESS_BANDWIDTH};
+pub use doors::{Door, NodePortFault, NodePorts, Target};
+pub use egress::{EgressError, EgressPolicy};
 pub use error::NetError;
+pub use names::{Lookup, lookup};
 pub use options::TcpOptions;
+pub use outside::{Refusal, Refused};
 pub use pod::{Family, PodIdentity, PodNetwork};
+pub use resolv::ResolvConf;
 pub use services::{Endpoint, Service, ServicePort};
 pub use switch::{AttachError, NetworkSettings, NetworkStats, SettingsError, Switch};
 pub use tcp::{Connecting, Shutdown, TcpIo, TcpListener, TcpSocket, TcpStream};
 pub use udp::{Datagram, UdpSocket};
+pub use zone::{HOST_NAME, Zone};
 
 #[cfg(test)]
 mod tests;

@@ -5,12 +5,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::meter::{Meter, Ticket};
+use super::outside::Outside;
 use super::ports::PortTable;
 use super::shape::Bucket;
 use super::tcp::{self, Backlog, Connections};
 use super::udp::UdpQueue;
 use super::wake::lock;
-use super::{Datagram, EgressPolicy, NetError, Switch, TcpStream};
+use super::{Datagram, EgressPolicy, NetError, ResolvConf, Switch, TcpStream};
 use crate::model::{Namespace, PodName, PodUid};
 
 /// IPv4 or IPv6. A v6 socket is v6 only; a pod's one v6 address is `::1`.
@@ -58,6 +59,8 @@ pub struct PodIdentity {
     pub egress_bits_per_second: Option<u64>,
     /// What of the real network it may reach.
     pub egress: EgressPolicy,
+    /// What its resolver is told, the same as in its `/etc/resolv.conf` (rule H11).
+    pub resolv: ResolvConf,
 }
 
 /// A pod's network: its loopback, its address, its ports.
@@ -78,6 +81,7 @@ pub struct PodNetwork {
     pub(super) egress: Option<Arc<Bucket>>,
     /// What comes to the pod (rule O1).
     pub(super) ingress: Option<Arc<Bucket>>,
+    outside: Outside,
 }
 
 impl std::fmt::Debug for PodNetwork {
@@ -98,6 +102,7 @@ impl PodNetwork {
             connections: Mutex::default(),
             egress: identity.egress_bits_per_second.map(Bucket::new),
             ingress: identity.ingress_bits_per_second.map(Bucket::new),
+            outside: Outside::default(),
             switch,
             identity,
         }
@@ -116,6 +121,16 @@ impl PodNetwork {
     /// The network it is on.
     pub fn switch(&self) -> &Arc<Switch> {
         &self.switch
+    }
+
+    /// How many times it was refused something of the real network.
+    pub fn refused(&self) -> u64 {
+        self.outside.refused()
+    }
+
+    /// What it has open on the machine.
+    pub(super) fn outside(&self) -> &Outside {
+        &self.outside
     }
 
     /// Takes the pod off the network, see [`Switch::detach`].
@@ -204,6 +219,7 @@ impl PodNetwork {
     /// Ends everything that is open. The switch calls it once the address is no longer the pod's.
     pub(super) fn cut_off(&self) {
         self.attached.store(false, Ordering::Release);
+        self.outside.close();
         let backlogs: Vec<_> = {
             let mut table = lock(&self.tcp);
             table.close();

@@ -90,9 +90,8 @@ pub(super) fn route(
             None => Route::Nowhere(NetError::Unreachable),
         };
     }
-    if ip == switch.node_ip() {
-        Route::Nowhere(NetError::ConnectionRefused)
-    } else if ip == switch.dns_ip() {
+    // The name server, and the machine as pods see it: clients of its doors, and its own loopback where egress allows that.
+    if ip == switch.node_ip() || ip == switch.dns_ip() {
         Route::Outside
     } else if switch.settings().pod_cidr.contains(&ip)
         || switch.settings().service_cidr.contains(&ip)

@@ -1,17 +1,19 @@
 //! The switch: pods' addresses and the table of Services.
 
 use std::collections::HashMap;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 
 use ipnet::Ipv4Net;
+use tokio::sync::broadcast;
 
 use super::addresses::AddressPool;
 use super::balance::{Balanced, ServiceTable};
+use super::outside::Machine;
 use super::ports::{EPHEMERAL_FIRST, EPHEMERAL_LAST};
 use super::wake::lock;
-use super::{NetError, PodIdentity, PodNetwork, Service, TcpStream};
+use super::{NetError, PodIdentity, PodNetwork, Refusal, Service, TcpStream};
 use crate::model::{PodUid, Protocol};
 
 /// Which addresses the virtual network gives out.
@@ -85,6 +87,7 @@ pub struct Switch {
     pods: RwLock<HashMap<Ipv4Addr, Arc<PodNetwork>>>,
     services: RwLock<Arc<ServiceTable>>,
     node_port: AtomicU32,
+    machine: Machine,
 }
 
 #[derive(Debug)]
@@ -124,6 +127,7 @@ impl Switch {
             pods: RwLock::default(),
             services: RwLock::default(),
             node_port: AtomicU32::new(0),
+            machine: Machine::default(),
             settings,
         }))
     }
@@ -225,6 +229,16 @@ impl Switch {
         pods.get(&ip).cloned()
     }
 
+    /// What pods are refused of the real network from now on; of more than 256 that nobody read in time the oldest are lost.
+    pub fn refusals(&self) -> broadcast::Receiver<Refusal> {
+        self.machine.refusals()
+    }
+
+    /// What pods share of the machine.
+    pub(super) fn machine(&self) -> &Machine {
+        &self.machine
+    }
+
     /// What the network holds.
     pub fn stats(&self) -> NetworkStats {
         let (attached, seen): (usize, Vec<_>) = {
@@ -257,14 +271,41 @@ impl Switch {
         port_index: usize,
         from: SocketAddr,
     ) -> Result<TcpStream, NetError> {
-        let balanced = self.table().by_name(namespace, name).cloned();
-        let endpoint = balanced
-            .filter(|service| service.protocol(port_index) == Some(Protocol::Tcp))
-            .and_then(|service| service.pick(port_index, from.ip()));
-        let Some(SocketAddr::V4(endpoint)) = endpoint else {
-            return Err(NetError::ConnectionRefused);
+        let (pod, endpoint) = self
+            .endpoint((namespace, name), port_index, Protocol::Tcp, from.ip())
+            .ok_or(NetError::ConnectionRefused)?;
+        pod.dial(endpoint, from).await
+    }
+
+    /// A ready pod for a client of a Service's port, and the address there.
+    pub(super) fn endpoint(
+        &self,
+        (namespace, name): (&str, &str),
+        port_index: usize,
+        protocol: Protocol,
+        client: IpAddr,
+    ) -> Option<(Arc<PodNetwork>, SocketAddr)> {
+        let balanced = self.table().by_name(namespace, name).cloned()?;
+        if balanced.protocol(port_index) != Some(protocol) {
+            return None;
+        }
+        let endpoint = balanced.pick(port_index, client)?;
+        let IpAddr::V4(ip) = endpoint.ip() else {
+            return None;
         };
-        let pod = self.pod(*endpoint.ip()).ok_or(NetError::Unreachable)?;
-        pod.dial(endpoint.into(), from).await
+        Some((self.pod(ip)?, endpoint))
+    }
+
+    /// Whether a Service's port leads there still.
+    pub(super) fn is_endpoint(
+        &self,
+        (namespace, name): (&str, &str),
+        port_index: usize,
+        endpoint: SocketAddr,
+    ) -> bool {
+        let table = self.table();
+        table
+            .by_name(namespace, name)
+            .is_some_and(|balanced| balanced.is_ready(port_index, endpoint))
     }
 }

@@ -1,28 +1,49 @@
 //! The logical host of a pod: what Kubernetes calls the sandbox.
 
-use crate::model::Pod;
+use std::sync::Arc;
 
-/// What all containers of one pod share. Created before the first container, gone after the last.
-#[derive(Clone, Debug, PartialEq, Eq)]
+use super::BoxFuture;
+use crate::ipc::{IpcLimits, PodIpc};
+use crate::model::{Pod, PodUid};
+use crate::network::PodNetwork;
+
+/// Makes logical hosts and releases them.
+pub trait LogicalHosts: Send + Sync {
+    /// The logical host of the pod. May be called again after a failure.
+    fn create(&self, pod: Pod) -> BoxFuture<'_, Result<Arc<LogicalHost>, HostError>>;
+    /// Gives back everything of it: address, ports, doors, IPC objects. Harmless for a pod that has none.
+    fn release(&self, uid: &PodUid);
+}
+
+/// Why a pod has no logical host (yet).
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("Failed to create pod sandbox: {0}")]
+pub struct HostError(pub String);
+
+/// What all containers of one pod share. Created before the first container, gone after the last; it outlives every restart.
+#[derive(Clone)]
 pub struct LogicalHost {
     /// The hostname (rule H9).
     pub hostname: String,
     /// The fully qualified name, if the pod has a subdomain (rule H9).
     pub fqdn: Option<String>,
-    /// Addresses of the pod; empty where there is no network.
-    pub ips: Vec<String>,
     /// `spec.hostAliases` (rule H10).
     pub aliases: Vec<(String, Vec<String>)>,
+    /// Its address, loopback and names.
+    pub net: Arc<PodNetwork>,
+    /// Queues, semaphores and shared memory.
+    pub ipc: Arc<PodIpc>,
 }
 
 impl LogicalHost {
-    /// The logical host of a pod without a network.
-    pub fn of(pod: &Pod) -> Self {
+    /// The logical host of a pod on that network.
+    pub fn new(pod: &Pod, net: Arc<PodNetwork>) -> Self {
         Self {
             hostname: pod.spec.hostname.clone(),
             fqdn: pod.spec.fqdn.clone(),
-            ips: Vec::new(),
             aliases: pod.spec.host_aliases.clone(),
+            net,
+            ipc: PodIpc::new(IpcLimits::default()),
         }
     }
 
@@ -37,14 +58,12 @@ impl LogicalHost {
              fe00::1\tip6-allnodes\n\
              fe00::2\tip6-allrouters\n",
         );
-        for ip in &self.ips {
-            text.push_str(ip);
-            for name in self.fqdn.iter().chain([&self.hostname]) {
-                text.push('\t');
-                text.push_str(name);
-            }
-            text.push('\n');
+        text.push_str(&self.net.ip().to_string());
+        for name in self.fqdn.iter().chain([&self.hostname]) {
+            text.push('\t');
+            text.push_str(name);
         }
+        text.push('\n');
         if !self.aliases.is_empty() {
             text.push_str("\n# Entries added by HostAliases.\n");
         }
@@ -61,17 +80,27 @@ impl LogicalHost {
 }
 
 #[cfg(test)]
+impl LogicalHost {
+    /// The first pod of a network of its own, for tests of any room.
+    pub(crate) fn of(pod: &Pod) -> Self {
+        use crate::network::{NetworkSettings, PodIdentity, Switch};
+        let switch = Switch::new(NetworkSettings::default()).expect("a network");
+        let net = switch.attach(PodIdentity::of(pod)).expect("an address");
+        Self::new(pod, net)
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::LogicalHost;
+    use crate::model::testing;
 
     #[test]
     fn h10_hosts_file_has_the_header_the_pod_and_the_aliases() {
-        let host = LogicalHost {
-            hostname: "web".into(),
-            fqdn: Some("web.sub.default.svc.cluster.local".into()),
-            ips: vec!["10.88.0.2".into()],
-            aliases: vec![("1.2.3.4".into(), vec!["a".into(), "b".into()])],
-        };
+        let mut host = LogicalHost::of(&testing::pod());
+        host.hostname = "web".into();
+        host.fqdn = Some("web.sub.default.svc.cluster.local".into());
+        host.aliases = vec![("1.2.3.4".into(), vec!["a".into(), "b".into()])];
         let text = host.hosts_file();
         assert!(text.starts_with("# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n"));
         assert!(text.contains("\n10.88.0.2\tweb.sub.default.svc.cluster.local\tweb\n"));

@@ -30,13 +30,22 @@ pub trait PodVolumes: Send + Sync {
     fn scratch(&self, container: &Container, attempt: u32) -> PathBuf;
 }
 
-/// A directory of the machine, opened, and where the container sees it.
+/// What is mounted: opened, so that nobody can put something else in its place.
+#[derive(Clone, Debug)]
+pub enum MountSource {
+    /// A directory; nothing outside it can be reached through it.
+    Dir(Arc<cap_std::fs::Dir>),
+    /// A regular file. It stays this one, also when another takes its name (rule G8: a `subPath` never updates).
+    File(Arc<std::fs::File>),
+}
+
+/// A directory or file of the machine, opened, and where the container sees it.
 #[derive(Clone, Debug)]
 pub struct ReadyMount {
     /// `mountPath`, absolute and without `.` or `..`.
     pub path: String,
-    /// The directory; nothing outside it can be reached through it.
-    pub dir: Arc<cap_std::fs::Dir>,
+    /// What stands there.
+    pub source: MountSource,
     /// Writes are refused (rule G13).
     pub read_only: bool,
 }

@@ -3,20 +3,20 @@
 use std::fs::Metadata;
 use std::path::Path;
 
+use std::sync::Arc;
+
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 
+use super::file;
 use crate::model::HostPathType;
+use crate::ports::MountSource;
 
 /// Checks the path against its type, makes it if the type says so, and opens it.
-pub(super) fn open(path: &Path, kind: HostPathType) -> Result<Dir, String> {
+pub(super) fn open(path: &Path, kind: HostPathType) -> Result<MountSource, String> {
     let shown = path.display();
     if kind == HostPathType::FileOrCreate {
-        let create = std::fs::OpenOptions::new()
-            .append(true)
-            .create(true)
-            .open(path);
-        create.map_err(|error| format!("{shown}: {error}"))?;
+        create(path).map_err(|error| format!("{shown}: {error}"))?;
     }
     // With no type a container runtime makes the missing directory, and the pod of the first tutorial relies on it.
     if matches!(kind, HostPathType::DirectoryOrCreate | HostPathType::Unset) && !path.exists() {
@@ -41,13 +41,37 @@ pub(super) fn open(path: &Path, kind: HostPathType) -> Result<Dir, String> {
             "hostPath type check failed: {shown} is not a {wanted}"
         ));
     }
-    if !fits(Metadata::is_dir) {
-        // WASI hands a guest directories only.
+    if fits(Metadata::is_dir) {
+        return Dir::open_ambient_dir(path, ambient_authority())
+            .map(|dir| MountSource::Dir(Arc::new(dir)))
+            .map_err(|error| format!("{shown}: {error}"));
+    }
+    if !fits(Metadata::is_file) {
         return Err(format!(
-            "{shown} is not a directory: a wasm container can be given directories only"
+            "{shown} is neither a directory nor a regular file: a wasm container can be given no other"
         ));
     }
-    Dir::open_ambient_dir(path, ambient_authority()).map_err(|error| format!("{shown}: {error}"))
+    let opened = file::open(|write| {
+        let mut options = std::fs::OpenOptions::new();
+        options.read(true).write(write);
+        file::no_waiting(&mut options);
+        options.open(path)
+    });
+    opened.map_err(|error| format!("{shown}: {error}"))
+}
+
+/// Rule G3: with mode 0644; its directory must be there.
+fn create(path: &Path) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.append(true).create(true);
+    file::no_waiting(&mut options);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o644);
+    match options.open(path) {
+        // What is there is left to the check of the type.
+        Err(_) if path.exists() => Ok(()),
+        made => made.map(drop),
+    }
 }
 
 #[cfg(unix)]
@@ -85,6 +109,7 @@ mod special {
 mod tests {
     use super::open;
     use crate::model::HostPathType as Type;
+    use crate::ports::MountSource;
 
     #[test]
     fn g3_types_are_checked_in_the_servers_words() {
@@ -102,5 +127,35 @@ mod tests {
         open(&path("made/deep"), Type::DirectoryOrCreate).expect("made");
         open(&path("also"), Type::Unset).expect("made");
         assert!(path("made/deep").is_dir() && path("also").is_dir());
+    }
+
+    #[test]
+    fn g3_a_file_is_mounted_as_a_file_and_made_where_its_type_says_so() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("file");
+        for kind in [Type::FileOrCreate, Type::File, Type::Unset] {
+            let opened = open(&path, kind).expect("opened");
+            assert!(matches!(opened, MountSource::File(_)), "{kind:?}");
+        }
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = path.metadata().expect("there").permissions().mode();
+            assert_eq!(mode & 0o133, 0, "0644 less the umask: {mode:o}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_fifo_is_refused_and_waited_for_by_nobody() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("fifo");
+        let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+        rustix::fs::mkfifoat(rustix::fs::CWD, &path, mode).expect("made");
+        let refused = open(&path, Type::Unset).expect_err("refused");
+        assert!(
+            refused.contains("neither a directory nor a regular file"),
+            "{refused}"
+        );
     }
 }

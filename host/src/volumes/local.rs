@@ -6,19 +6,28 @@ use std::sync::Arc;
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 
-use super::{host_path, sub_path};
+use super::config_map::{self, Wanted};
+use super::{atomic, host_path, sub_path};
 use crate::model::{Container, Pod, VolumeSource, expand};
-use crate::ports::{BoxFuture, MountError, PodVolumes, ReadyMount, Volumes};
+use crate::ports::{
+    BoxFuture, Clock, ConfigSource, MountError, MountSource, PodVolumes, ReadyMount, Volumes,
+};
 
 /// Keeps a folder for each pod under one root.
 pub struct LocalVolumes {
     pods: PathBuf,
+    configs: Arc<dyn ConfigSource>,
+    clock: Arc<dyn Clock>,
 }
 
 impl LocalVolumes {
-    /// Pods' folders go under `pods`.
-    pub fn new(pods: PathBuf) -> Self {
-        Self { pods }
+    /// Pods' folders go under `pods`; ConfigMaps come from `configs`.
+    pub fn new(pods: PathBuf, configs: Arc<dyn ConfigSource>, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            pods,
+            configs,
+            clock,
+        }
     }
 
     fn folder(&self, pod: &Pod) -> PathBuf {
@@ -34,7 +43,7 @@ impl Volumes for LocalVolumes {
     ) -> BoxFuture<'_, Result<Arc<dyn PodVolumes>, MountError>> {
         Box::pin(async move {
             let folder = self.folder(&pod);
-            let ready = PodDirs::new(&pod, folder, &base_dir)?;
+            let ready = self.set_up(&pod, folder, &base_dir)?;
             Ok(Arc::new(ready) as Arc<dyn PodVolumes>)
         })
     }
@@ -56,33 +65,77 @@ impl Volumes for LocalVolumes {
     }
 }
 
-/// One pod's volumes: each an opened directory.
-struct PodDirs {
-    folder: PathBuf,
-    volumes: Vec<(String, Arc<Dir>)>,
-}
-
-impl PodDirs {
-    fn new(pod: &Pod, folder: PathBuf, base_dir: &Path) -> Result<Self, MountError> {
+impl LocalVolumes {
+    fn set_up(&self, pod: &Pod, folder: PathBuf, base_dir: &Path) -> Result<PodDirs, MountError> {
         let mut volumes = Vec::with_capacity(pod.spec.volumes.len());
         for volume in &pod.spec.volumes {
             let opened = match &volume.source {
-                VolumeSource::EmptyDir { .. } => empty_dir(&folder, &volume.name),
+                VolumeSource::EmptyDir { .. } => {
+                    empty_dir(&folder, &volume.name).map(|dir| MountSource::Dir(Arc::new(dir)))
+                }
                 VolumeSource::HostPath { path, kind } => {
                     host_path::open(&base_dir.join(path), *kind)
                 }
+                VolumeSource::ConfigMap {
+                    name,
+                    items,
+                    default_mode,
+                    optional,
+                } => {
+                    let wanted = Wanted {
+                        name,
+                        items: items.as_deref(),
+                        default_mode: *default_mode,
+                        optional: *optional,
+                    };
+                    self.config_map(pod, &folder, &volume.name, &wanted)
+                }
             };
-            let dir = opened.map_err(|detail| MountError::SetUp {
+            let source = opened.map_err(|detail| MountError::SetUp {
                 volume: volume.name.clone(),
                 detail,
             })?;
-            volumes.push((volume.name.clone(), Arc::new(dir)));
+            volumes.push(Ready {
+                name: volume.name.clone(),
+                source,
+                // Rule G4.
+                read_only: matches!(volume.source, VolumeSource::ConfigMap { .. }),
+            });
         }
-        Ok(Self { folder, volumes })
+        Ok(PodDirs { folder, volumes })
+    }
+
+    /// Rules G5, G7, G14. Done again for a volume that is there already, it is an update.
+    fn config_map(
+        &self,
+        pod: &Pod,
+        folder: &Path,
+        volume: &str,
+        wanted: &Wanted<'_>,
+    ) -> Result<MountSource, String> {
+        let namespace = pod.meta.namespace.as_str();
+        let found = self.configs.config_map(namespace, wanted.name);
+        let payload = config_map::payload(wanted, found.as_deref())?;
+        let dir = empty_dir(folder, volume)?;
+        atomic::write(&dir, &payload, self.clock.now()).map_err(|error| error.to_string())?;
+        Ok(MountSource::Dir(Arc::new(dir)))
     }
 }
 
-/// Rule G2: mode 0777, so that containers of any user may write.
+/// One pod's volumes, each opened.
+struct PodDirs {
+    folder: PathBuf,
+    volumes: Vec<Ready>,
+}
+
+/// A volume.
+struct Ready {
+    name: String,
+    source: MountSource,
+    read_only: bool,
+}
+
+/// A folder of the pod's own. Rule G2: mode 0777, so that containers of any user may write.
 fn empty_dir(folder: &Path, name: &str) -> Result<Dir, String> {
     let path = folder.join("volumes").join(name);
     let made = || {
@@ -105,8 +158,8 @@ impl PodVolumes for PodDirs {
     ) -> Result<Vec<ReadyMount>, MountError> {
         let mut mounts = Vec::with_capacity(container.mounts.len());
         for mount in &container.mounts {
-            let found = self.volumes.iter().find(|(name, _)| *name == mount.volume);
-            let Some((_, volume)) = found else {
+            let found = self.volumes.iter().find(|v| v.name == mount.volume);
+            let Some(volume) = found else {
                 let detail = format!("no volume \"{}\" in this pod", mount.volume);
                 return Err(MountError::Container(detail));
             };
@@ -115,20 +168,19 @@ impl PodVolumes for PodDirs {
                 (None, Some(expression)) => Some(resolve(expression, env)?),
                 (None, None) => None,
             };
-            let dir = match sub_path {
-                Some(path) => Arc::new(sub_path::open(volume, &path).map_err(|error| {
-                    // Rule G11.
-                    MountError::Container(format!(
-                        "failed to prepare subPath for volumeMount \"{}\" of container \"{}\": {error}",
-                        mount.volume, container.name
-                    ))
-                })?),
-                None => Arc::clone(volume),
+            let source = match (sub_path, &volume.source) {
+                (None, source) => source.clone(),
+                (Some(path), MountSource::Dir(dir)) => sub_path::open(dir, &path)
+                    .map_err(|error| unprepared(&mount.volume, container, &error))?,
+                (Some(_), MountSource::File(_)) => {
+                    let error = std::io::ErrorKind::NotADirectory.into();
+                    return Err(unprepared(&mount.volume, container, &error));
+                }
             };
             mounts.push(ReadyMount {
                 path: mount.path.clone(),
-                dir,
-                read_only: mount.read_only,
+                source,
+                read_only: mount.read_only || volume.read_only,
             });
         }
         // Rule G13: outer first, or the inner one's mount point would be made under what then covers it.
@@ -140,6 +192,14 @@ impl PodVolumes for PodDirs {
         // One folder, not a tree of them: making inodes is what starting many containers spends its time on. A name has no dot in it.
         self.folder.join(format!("{}.{attempt}", container.name))
     }
+}
+
+/// Rule G11.
+fn unprepared(volume: &str, container: &Container, error: &std::io::Error) -> MountError {
+    MountError::Container(format!(
+        "failed to prepare subPath for volumeMount \"{volume}\" of container \"{}\": {error}",
+        container.name
+    ))
 }
 
 /// Rule G12.
@@ -158,5 +218,164 @@ fn resolve(expression: &str, env: &[(String, String)]) -> Result<String, MountEr
     match missing.into_inner() {
         Some(name) => Err(MountError::Container(format!("missing value for {name}"))),
         None => Ok(path),
+    }
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+    use std::io::Read;
+    use std::path::Path;
+    use std::sync::{Arc, Mutex};
+
+    use super::LocalVolumes;
+    use crate::model::{
+        ConfigMap, Container, Mount, ObjectMeta, Pod, Time, Volume, VolumeSource, testing,
+    };
+    use crate::ports::{
+        BoxFuture, Clock, ConfigSource, MountError, MountSource, PodVolumes, Volumes,
+    };
+
+    /// A store of ConfigMaps of the namespace `default`, at a standstill of time.
+    #[derive(Default)]
+    struct World(Mutex<BTreeMap<String, Arc<ConfigMap>>>);
+
+    impl World {
+        fn set(&self, name: &str, data: &[(&str, &str)]) {
+            let data = data
+                .iter()
+                .map(|(k, v)| ((*k).into(), v.as_bytes().to_vec()));
+            let config = ConfigMap {
+                meta: ObjectMeta {
+                    uid: "1".into(),
+                    name: name.into(),
+                    namespace: "default".into(),
+                    created: Time::EPOCH,
+                    labels: BTreeMap::new(),
+                    annotations: BTreeMap::new(),
+                },
+                data: data.collect(),
+                text: BTreeSet::new(),
+                immutable: false,
+            };
+            let mut all = self.0.lock().expect("unpoisoned");
+            all.insert(name.into(), Arc::new(config));
+        }
+    }
+
+    impl ConfigSource for World {
+        fn config_map(&self, namespace: &str, name: &str) -> Option<Arc<ConfigMap>> {
+            assert_eq!(namespace, "default", "G14");
+            self.0.lock().expect("unpoisoned").get(name).cloned()
+        }
+    }
+
+    impl Clock for World {
+        fn now(&self) -> Time {
+            Time::EPOCH
+        }
+        fn sleep_until(&self, _: Time) -> BoxFuture<'static, ()> {
+            Box::pin(std::future::ready(()))
+        }
+    }
+
+    fn pod(optional: bool) -> Pod {
+        let mut pod = testing::pod();
+        let mut spec = (*pod.spec).clone();
+        spec.volumes = vec![Volume {
+            name: "v".into(),
+            source: VolumeSource::ConfigMap {
+                name: "web".into(),
+                items: None,
+                default_mode: 0o644,
+                optional,
+            },
+        }];
+        pod.spec = Arc::new(spec);
+        pod
+    }
+
+    fn container(sub_path: Option<&str>) -> Container {
+        let mut container = testing::container("c");
+        container.mounts = vec![Mount {
+            volume: "v".into(),
+            path: "/etc/web".into(),
+            read_only: false,
+            sub_path: sub_path.map(Into::into),
+            sub_path_expr: None,
+        }];
+        container
+    }
+
+    async fn mount(volumes: &LocalVolumes, pod: &Pod) -> Result<Arc<dyn PodVolumes>, MountError> {
+        volumes.mount(pod.clone(), Arc::from(Path::new("/"))).await
+    }
+
+    #[tokio::test]
+    async fn g7_a_missing_config_map_fails_until_it_appears_and_g4_is_read_only() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let world = Arc::new(World::default());
+        let volumes = LocalVolumes::new(folder.path().into(), world.clone(), world.clone());
+        let pod = pod(false);
+        let refused = mount(&volumes, &pod).await.err().expect("missing");
+        assert_eq!(
+            refused.to_string(),
+            "MountVolume.SetUp failed for volume \"v\" : configmap \"web\" not found"
+        );
+        world.set("web", &[("conf", "one")]);
+        let ready = mount(&volumes, &pod).await.expect("ready");
+        let mounts = ready.mounts(&container(None), &[]).expect("mounted");
+        assert!(mounts[0].read_only, "whatever the mount says");
+        let MountSource::Dir(dir) = &mounts[0].source else {
+            panic!("a directory");
+        };
+        assert_eq!(dir.read_to_string("conf").expect("read"), "one");
+        volumes.unmount(pod).await.expect("released");
+    }
+
+    #[tokio::test]
+    async fn g8_an_update_reaches_the_directory_and_never_a_sub_path() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let world = Arc::new(World::default());
+        let volumes = LocalVolumes::new(folder.path().into(), world.clone(), world.clone());
+        world.set("web", &[("conf", "one")]);
+        let ready = mount(&volumes, &pod(false)).await.expect("ready");
+        let directory = ready.mounts(&container(None), &[]).expect("mounted");
+        let file = ready
+            .mounts(&container(Some("conf")), &[])
+            .expect("mounted");
+        world.set("web", &[("conf", "two")]);
+        mount(&volumes, &pod(false)).await.expect("again");
+        let (MountSource::Dir(dir), MountSource::File(file)) =
+            (&directory[0].source, &file[0].source)
+        else {
+            panic!("a directory and a file");
+        };
+        assert_eq!(dir.read_to_string("conf").expect("read"), "two");
+        let mut text = String::new();
+        (&**file).read_to_string(&mut text).expect("read");
+        assert_eq!(text, "one");
+    }
+
+    #[tokio::test]
+    async fn g7_an_optional_one_that_is_missing_is_an_empty_directory() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let world = Arc::new(World::default());
+        let volumes = LocalVolumes::new(folder.path().into(), world.clone(), world.clone());
+        let ready = mount(&volumes, &pod(true)).await.expect("ready");
+        let mounts = ready.mounts(&container(None), &[]).expect("mounted");
+        let MountSource::Dir(dir) = &mounts[0].source else {
+            panic!("a directory");
+        };
+        let names = dir
+            .entries()
+            .expect("read")
+            .map(|e| e.expect("read").file_name());
+        assert!(
+            names
+                .into_iter()
+                .all(|name| name.to_string_lossy().starts_with(".."))
+        );
     }
 }

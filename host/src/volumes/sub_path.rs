@@ -1,27 +1,52 @@
-//! `subPath`: a directory inside a volume (rule G11).
+//! `subPath`: a directory or a file inside a volume (rule G11).
 
 use std::io;
+use std::sync::Arc;
 
-use cap_std::fs::{Dir, DirBuilder};
+use cap_std::fs::{Dir, DirBuilder, OpenOptions};
 
-/// Opens the directory, making it if it is missing. cap-std refuses every way out of the volume: `..`, absolute links, links to links.
-pub(super) fn open(volume: &Dir, path: &str) -> io::Result<Dir> {
+use super::file;
+use crate::ports::MountSource;
+
+/// Opens what is there, making a directory if nothing is. cap-std refuses every way out of the volume: `..`, absolute links, links to
+/// links.
+pub(super) fn open(volume: &Dir, path: &str) -> io::Result<MountSource> {
+    let directory = |dir| MountSource::Dir(Arc::new(dir));
     match volume.metadata(path) {
-        Ok(found) if !found.is_dir() => Err(io::Error::new(
-            io::ErrorKind::NotADirectory,
-            "it is a file, and a wasm container can be given directories only",
+        Ok(found) if found.is_dir() => volume.open_dir(path).map(directory),
+        Ok(found) if found.is_file() => open_file(volume, path),
+        Ok(_) => Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "neither a directory nor a regular file",
         )),
-        Ok(_) => volume.open_dir(path),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let mut builder = DirBuilder::new();
             builder.recursive(true);
             with_mode_of(volume, &mut builder)?;
             volume.create_dir_with(path, &builder)?;
-            volume.open_dir(path)
+            volume.open_dir(path).map(directory)
         }
         Err(error) => Err(error),
     }
 }
+
+fn open_file(volume: &Dir, path: &str) -> io::Result<MountSource> {
+    file::open(|write| {
+        let mut options = OpenOptions::new();
+        options.read(true).write(write);
+        no_waiting(&mut options);
+        Ok(volume.open_with(path, &options)?.into_std())
+    })
+}
+
+#[cfg(unix)]
+fn no_waiting(options: &mut OpenOptions) {
+    use cap_std::fs::OpenOptionsExt;
+    options.custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
+}
+
+#[cfg(not(unix))]
+fn no_waiting(_: &mut OpenOptions) {}
 
 /// The new directory gets the mode of the volume's root.
 #[cfg(unix)]
@@ -42,6 +67,7 @@ mod tests {
     use cap_std::fs::Dir;
 
     use super::open;
+    use crate::ports::MountSource;
 
     #[cfg(unix)]
     #[test]
@@ -55,6 +81,8 @@ mod tests {
             .expect("linked");
         std::os::unix::fs::symlink("relative", root.join("twice")).expect("linked");
         std::fs::write(root.join("file"), "").expect("written");
+        std::fs::write(machine.path().join("outside/secret"), "s").expect("written");
+        std::os::unix::fs::symlink("../outside/secret", root.join("secret")).expect("linked");
         let volume = Dir::open_ambient_dir(&root, ambient_authority()).expect("opened");
         open(&volume, "a/b").expect("made");
         assert!(root.join("a/b").is_dir());
@@ -64,10 +92,13 @@ mod tests {
             "twice",
             "relative/new",
             "../outside",
-            "file",
+            "file/deeper",
+            "secret",
         ] {
             assert!(open(&volume, path).is_err(), "{path} must not open");
         }
         assert!(!machine.path().join("outside/new").exists());
+        let file = open(&volume, "file").expect("opened");
+        assert!(matches!(file, MountSource::File(_)));
     }
 }

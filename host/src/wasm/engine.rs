@@ -6,7 +6,7 @@ use std::time::Duration;
 use wasmtime::component::Linker;
 use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
-use super::guest::{self, Guest};
+use super::guest::{self, Guest, Wants};
 
 /// How long a guest computes before it lets others run: the epoch tick.
 const TICK: Duration = Duration::from_millis(10);
@@ -22,8 +22,8 @@ const CORE_INSTANCES_PER_COMPONENT: u32 = 16;
 /// A wasmtime engine set up for containers.
 pub struct WasmEngine {
     engine: Engine,
-    p2: OnceLock<Linker<Guest>>,
-    p2_and_p3: OnceLock<Linker<Guest>>,
+    /// One for each combination of what components want.
+    linkers: [OnceLock<Linker<Guest>>; 4],
     ticker: Arc<Ticker>,
 }
 
@@ -49,8 +49,7 @@ impl WasmEngine {
         let ticker = Ticker::start(engine.weak());
         Ok(Arc::new(Self {
             engine,
-            p2: OnceLock::new(),
-            p2_and_p3: OnceLock::new(),
+            linkers: Default::default(),
             ticker,
         }))
     }
@@ -59,13 +58,20 @@ impl WasmEngine {
         &self.engine
     }
 
-    /// What a component may import. Registering WASI 0.3 takes as long as a small container runs, so only those who need it pay.
-    pub(super) fn linker(&self, with_p3: bool) -> wasmtime::Result<&Linker<Guest>> {
-        let cell = if with_p3 { &self.p2_and_p3 } else { &self.p2 };
+    /// What a component may import. Registering WASI 0.3 takes as long as a small container runs, so only those who need it pay; so with
+    /// HTTP.
+    pub(super) fn linker(&self, wants: Wants) -> wasmtime::Result<&Linker<Guest>> {
+        let [plain, p3, http, both] = &self.linkers;
+        let cell = match (wants.p3, wants.http) {
+            (false, false) => plain,
+            (true, false) => p3,
+            (false, true) => http,
+            (true, true) => both,
+        };
         if let Some(linker) = cell.get() {
             return Ok(linker);
         }
-        let linker = guest::linker(&self.engine, with_p3)?;
+        let linker = guest::linker(&self.engine, wants)?;
         Ok(cell.get_or_init(|| linker))
     }
 

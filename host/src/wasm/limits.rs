@@ -31,18 +31,19 @@ impl MemoryBudget {
         self.exceeded.load(Ordering::Acquire)
     }
 
+    /// Whether more than half of what the container may have is in use.
+    pub(super) fn is_scarce(&self) -> bool {
+        self.limit
+            .is_some_and(|limit| self.used.load(Ordering::Acquire) > limit.0 / 2)
+    }
+
     fn take(&self, bytes: u64) -> bool {
         let limit = self.limit.map_or(u64::MAX, |limit| limit.0);
-        let taken = self
-            .used
+        self.used
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, |used| {
                 used.checked_add(bytes).filter(|sum| *sum <= limit)
             })
-            .is_ok();
-        if !taken {
-            self.exceeded.store(true, Ordering::Release);
-        }
-        taken
+            .is_ok()
     }
 
     fn give_back(&self, bytes: u64) {
@@ -54,6 +55,8 @@ impl MemoryBudget {
 pub(super) struct Share {
     budget: Arc<MemoryBudget>,
     bytes: u64,
+    /// Being refused ends the container.
+    fatal: bool,
 }
 
 /// A process wanted more memory than its container may have.
@@ -62,12 +65,29 @@ pub(super) struct Share {
 pub(super) struct OutOfMemory;
 
 impl Share {
+    /// For a process: being refused memory is the end of its container.
     pub(super) fn new(budget: Arc<MemoryBudget>) -> Self {
-        Self { budget, bytes: 0 }
+        Self {
+            budget,
+            bytes: 0,
+            fatal: true,
+        }
+    }
+
+    /// For one request of a server: being refused memory is the end of that request, whose client is told.
+    pub(super) fn of_request(budget: Arc<MemoryBudget>) -> Self {
+        Self {
+            budget,
+            bytes: 0,
+            fatal: false,
+        }
     }
 
     fn grow(&mut self, bytes: u64) -> wasmtime::Result<bool> {
         if !self.budget.take(bytes) {
+            if self.fatal {
+                self.budget.exceeded.store(true, Ordering::Release);
+            }
             return Err(OutOfMemory.into());
         }
         self.bytes += bytes;

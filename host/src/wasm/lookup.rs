@@ -7,11 +7,11 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-use cap_std::fs::OpenOptions;
 use sha2::{Digest, Sha256};
 
 use super::adapt::looks_like_wasm;
 use super::bindings::peapod::pod::process::{Command, ErrorCode, Program as Which};
+use super::file_mounts::Access;
 use super::mounts::normalise;
 use super::process::{ContainerShared, Launch};
 use super::process_host::code;
@@ -80,9 +80,7 @@ impl ContainerShared {
         stderr: &Stream,
     ) -> Result<Arc<Program>, ErrorCode> {
         for depth in 0..INTERPRETERS_MAX {
-            let mut read = OpenOptions::new();
-            read.read(true);
-            let mut file = match self.mounts.open(&path, &read, false) {
+            let mut file = match self.mounts.open(&path, Access::READ) {
                 Ok(file) => file,
                 // `#!/bin/sh` where the image itself is the shell.
                 Err(error) if depth > 0 && error.kind() == ErrorKind::NotFound => {

@@ -2,15 +2,21 @@
 //!
 //! - owns: the wasmtime engine, compiled code on disk, WASI contexts, guests' processes, pipes, signals and memory limits
 //! - never does: decide when something runs, restarts or ends (that is `engine`); open a path the container was not given
-//! - talks to: `ports` (implements [`ContainerRuntime`](crate::ports::ContainerRuntime)) and `model`
+//! - talks to: `ports` (implements [`ContainerRuntime`](crate::ports::ContainerRuntime)) and `model`; `network` and `ipc` of the pod's logical host
 
 mod adapt;
 mod code;
 mod engine;
+mod file_mounts;
+mod file_mounts_p2;
+mod file_mounts_p3;
 mod guest;
+mod http;
+mod ipc_host;
 mod limits;
 mod lookup;
 mod mounts;
+mod open_files;
 mod pipe;
 mod process;
 mod process_host;
@@ -18,6 +24,7 @@ mod program;
 mod root;
 mod runtime;
 mod signals;
+mod sockets;
 mod stdio;
 mod stream;
 
@@ -38,11 +45,22 @@ mod bindings {
             "peapod:pod/process.exec": async | trappable,
             "peapod:pod/process.wait": async | trappable,
             "peapod:pod/signals.wait": async | trappable,
+            "peapod:pod/message-queue.[method]queue.send": async | trappable,
+            "peapod:pod/message-queue.[method]queue.timed-send": async | trappable,
+            "peapod:pod/message-queue.[method]queue.receive": async | trappable,
+            "peapod:pod/message-queue.[method]queue.timed-receive": async | trappable,
+            "peapod:pod/semaphore.[method]counter.wait": async | trappable,
+            "peapod:pod/semaphore.[method]counter.timed-wait": async | trappable,
+            "peapod:pod/shared-memory.[method]segment.wait": async | trappable,
+            "peapod:pod/shared-memory.[method]segment.timed-wait": async | trappable,
             default: trappable,
         },
         with: {
             "wasi:io/poll": wasmtime_wasi::p2::bindings::io::poll,
             "peapod:pod/process.stream": super::stream::Handle,
+            "peapod:pod/message-queue.queue": super::ipc_host::Queue,
+            "peapod:pod/semaphore.counter": super::ipc_host::Semaphore,
+            "peapod:pod/shared-memory.segment": super::ipc_host::Segment,
         },
     });
 }

@@ -1,4 +1,5 @@
-//! What a container sees of the file system: its root and its mounts, each an opened directory that nothing leads out of.
+//! What a container sees of the file system: its root and its mounts, each an opened directory that nothing leads out of, and single files
+//! over paths in them.
 
 use std::io;
 use std::sync::Arc;
@@ -8,9 +9,13 @@ use wasmtime::component::{HasData, Resource, ResourceTable};
 use wasmtime_wasi::filesystem::{self as wasi, Descriptor, OpenMode};
 use wasmtime_wasi::{FsPerms, p2, p3};
 
+use super::file_mounts::{Access, FileMounts, MountedFile};
+use crate::ports::MountSource;
+
 /// The root first, then the mounts.
 pub(super) struct MountTable {
     mounts: Vec<Mount>,
+    pub(super) files: FileMounts,
 }
 
 struct Mount {
@@ -24,7 +29,10 @@ struct Mount {
 
 impl MountTable {
     pub(super) fn new(root: &Dir, read_only: bool) -> io::Result<Self> {
-        let mut table = Self { mounts: Vec::new() };
+        let mut table = Self {
+            mounts: Vec::new(),
+            files: FileMounts::default(),
+        };
         table.add("/", root, read_only)?;
         Ok(table)
     }
@@ -46,8 +54,34 @@ impl MountTable {
         Ok(())
     }
 
+    /// Mounts a file over whatever file the path leads to; an empty one is made there if there is none, which needs its directory.
+    pub(super) fn add_file(&mut self, path: &str, file: Arc<MountedFile>) -> io::Result<()> {
+        let (mount, rest) = self.covering(path);
+        let dir = mount.dir.try_clone()?;
+        let (in_root, read_only) = (mount.path.is_empty(), mount.read_only);
+        self.files.add(&dir, &rest, in_root, read_only, file)
+    }
+
+    /// Mounts whatever a volume gives.
+    pub(super) fn add_source(
+        &mut self,
+        path: &str,
+        source: &MountSource,
+        read_only: bool,
+    ) -> io::Result<()> {
+        match source {
+            MountSource::Dir(dir) => self.add(path, dir, read_only),
+            MountSource::File(file) => self.add_file(path, MountedFile::new(file, read_only)?),
+        }
+    }
+
     /// The directory that holds the path, the rest of the path (`.` for the directory itself), and whether writes are refused.
     pub(super) fn resolve(&self, path: &str) -> (&Dir, String, bool) {
+        let (mount, rest) = self.covering(path);
+        (&mount.dir, rest, mount.read_only)
+    }
+
+    fn covering(&self, path: &str) -> (&Mount, String) {
         let path = normalise(path);
         let covering = |mount: &&Mount| {
             path.strip_prefix(&mount.path)
@@ -62,21 +96,27 @@ impl MountTable {
             .unwrap_or(&self.mounts[0]);
         let rest = path[mount.path.len().min(path.len())..].trim_start_matches('/');
         let rest = if rest.is_empty() { "." } else { rest };
-        (&mount.dir, rest.to_owned(), mount.read_only)
+        (mount, rest.to_owned())
     }
 
-    /// Opens a file by absolute path, as open(2) with these options.
-    pub(super) fn open(
-        &self,
-        path: &str,
-        options: &OpenOptions,
-        writes: bool,
-    ) -> io::Result<std::fs::File> {
+    /// Opens a file by absolute path.
+    pub(super) fn open(&self, path: &str, access: Access) -> io::Result<std::fs::File> {
         let (dir, rest, read_only) = self.resolve(path);
-        if writes && read_only {
+        let mounted = self.files.at(dir, &rest, true);
+        if let Some(mounted) = mounted.filter(|file| file.opens(access)) {
+            return mounted.open(access);
+        }
+        if access.changes() && read_only {
             return Err(io::ErrorKind::ReadOnlyFilesystem.into());
         }
-        let mut options = options.clone();
+        let mut options = OpenOptions::new();
+        options
+            .read(access.read)
+            .write(access.write && !access.append)
+            .append(access.append)
+            .truncate(access.truncate && !access.append)
+            .create(access.create)
+            .create_new(access.create && access.exclusive);
         no_waiting(&mut options);
         let file = dir.open_with(rest, &options)?.into_std();
         if file.metadata()?.is_dir() {
@@ -88,13 +128,13 @@ impl MountTable {
 
 /// Opening a FIFO waits for its other end: a guest could hold a thread of the host for ever with one on a hostPath.
 #[cfg(unix)]
-fn no_waiting(options: &mut OpenOptions) {
+pub(super) fn no_waiting(options: &mut OpenOptions) {
     use cap_std::fs::OpenOptionsExt;
     options.custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
 }
 
 #[cfg(not(unix))]
-fn no_waiting(_: &mut OpenOptions) {}
+pub(super) fn no_waiting(_: &mut OpenOptions) {}
 
 /// An absolute path without `.`, `..` and doubled `/`; `..` at the root stays there. Always begins with `/`.
 pub(super) fn normalise(path: &str) -> String {
@@ -158,9 +198,9 @@ mod tests {
     use std::io::ErrorKind;
 
     use cap_std::ambient_authority;
-    use cap_std::fs::{Dir, OpenOptions};
+    use cap_std::fs::Dir;
 
-    use super::{MountTable, normalise};
+    use super::{Access, MountTable, MountedFile, normalise};
 
     #[test]
     fn paths_are_made_plain() {
@@ -186,11 +226,14 @@ mod tests {
         assert_eq!(table.resolve("/database/x").1, "database/x");
         assert_eq!(table.resolve("/data/in/../y").1, "y");
         assert_eq!(table.resolve("/data").1, ".");
-        let mut create = OpenOptions::new();
-        create.write(true).create(true);
-        table.open("/data/y", &create, true).expect("written");
+        let create = Access {
+            write: true,
+            create: true,
+            ..Access::default()
+        };
+        table.open("/data/y", create).expect("written");
         assert!(machine.path().join("outer/y").exists());
-        let refused = table.open("/data/in/z", &create, true);
+        let refused = table.open("/data/in/z", create);
         assert_eq!(
             refused.expect_err("refused").kind(),
             ErrorKind::ReadOnlyFilesystem
@@ -212,13 +255,130 @@ mod tests {
         let root = Dir::open_ambient_dir(machine.path().join("root"), ambient_authority())
             .expect("opened");
         let table = MountTable::new(&root, false).expect("table");
-        let mut read = OpenOptions::new();
-        read.read(true);
         for path in ["/up", "/abs", "/../secret"] {
             assert!(
-                table.open(path, &read, false).is_err(),
+                table.open(path, Access::READ).is_err(),
                 "{path} must not open"
             );
         }
+    }
+
+    /// A root with `/etc/conf` in it and a file of the machine `source`.
+    #[cfg(unix)]
+    fn with_file() -> (tempfile::TempDir, Dir, std::fs::File) {
+        let machine = tempfile::tempdir().expect("a folder");
+        std::fs::create_dir_all(machine.path().join("root/etc")).expect("made");
+        std::fs::write(machine.path().join("root/etc/conf"), "the root's").expect("written");
+        std::fs::write(machine.path().join("source"), "mounted").expect("written");
+        let root = Dir::open_ambient_dir(machine.path().join("root"), ambient_authority())
+            .expect("opened");
+        let source = std::fs::File::open(machine.path().join("source")).expect("opened");
+        (machine, root, source)
+    }
+
+    #[cfg(unix)]
+    fn read(table: &MountTable, path: &str) -> String {
+        let mut text = String::new();
+        let mut file = table.open(path, Access::READ).expect("opened");
+        std::io::Read::read_to_string(&mut file, &mut text).expect("read");
+        text
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn every_way_to_a_covered_file_leads_to_the_mounted_one_and_it_stays_the_one_that_was_opened() {
+        let (machine, root, source) = with_file();
+        std::os::unix::fs::symlink("conf", machine.path().join("root/etc/link")).expect("linked");
+        let mut table = MountTable::new(&root, false).expect("table");
+        let file = MountedFile::new(&source, true).expect("a copy");
+        table.add_file("/etc/conf", file).expect("mounted");
+        for path in ["/etc/conf", "/etc/link", "/x/../etc/./conf"] {
+            assert_eq!(read(&table, path), "mounted", "{path}");
+            assert_eq!(
+                read(&table, path),
+                "mounted",
+                "each opening has a position of its own"
+            );
+        }
+        let write = Access {
+            write: true,
+            truncate: true,
+            ..Access::default()
+        };
+        let refused = table.open("/etc/link", write).expect_err("refused");
+        assert_eq!(refused.kind(), ErrorKind::ReadOnlyFilesystem);
+        std::fs::write(machine.path().join("new"), "another").expect("written");
+        std::fs::rename(machine.path().join("new"), machine.path().join("source")).expect("moved");
+        assert_eq!(read(&table, "/etc/conf"), "mounted");
+        let own = std::fs::read_to_string(machine.path().join("root/etc/conf")).expect("read");
+        assert_eq!(own, "the root's", "what is covered is not touched");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_over_a_link_that_leads_nowhere_or_out_takes_its_place_and_none_lies_over_a_directory()
+    {
+        let (machine, root, source) = with_file();
+        let link = |to: &str, name: &str| {
+            std::os::unix::fs::symlink(to, machine.path().join("root").join(name)).expect("linked");
+        };
+        link("none", "dangling");
+        link("/etc/passwd", "out");
+        link("etc", "folder");
+        let mut table = MountTable::new(&root, false).expect("table");
+        let file = || MountedFile::new(&source, false).expect("a copy");
+        for path in ["/dangling", "/out", "/new"] {
+            table.add_file(path, file()).expect("mounted");
+            assert_eq!(read(&table, path), "mounted", "{path}");
+        }
+        for path in ["/", "/etc", "/folder"] {
+            let refused = table.add_file(path, file()).expect_err(path);
+            assert_eq!(refused.kind(), ErrorKind::IsADirectory, "{path}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn in_a_volume_nothing_is_replaced_and_a_read_only_one_must_have_the_file() {
+        let (machine, root, source) = with_file();
+        let volume = machine.path().join("volume");
+        std::fs::create_dir(&volume).expect("made");
+        std::fs::write(volume.join("there"), "the volume's").expect("written");
+        std::fs::hard_link(volume.join("there"), volume.join("twice")).expect("linked");
+        let dir = Dir::open_ambient_dir(&volume, ambient_authority()).expect("opened");
+        let mut table = MountTable::new(&root, false).expect("table");
+        let file = || MountedFile::new(&source, false).expect("a copy");
+        table.add("/ro", &dir, true).expect("mounted");
+        let refused = table.add_file("/ro/none", file()).expect_err("refused");
+        assert_eq!(refused.kind(), ErrorKind::ReadOnlyFilesystem);
+        table.add_file("/ro/there", file()).expect("mounted");
+        assert_eq!(read(&table, "/ro/there"), "mounted");
+        let text = std::fs::read_to_string(volume.join("twice")).expect("read");
+        assert_eq!(text, "the volume's");
+        // Somebody else removes the covered file: its inode is not given to the next one while the mount lasts.
+        std::fs::remove_file(volume.join("there")).expect("removed");
+        std::fs::remove_file(volume.join("twice")).expect("removed");
+        for at in 0..64 {
+            std::fs::write(volume.join(format!("new{at}")), "new").expect("written");
+            assert_eq!(read(&table, &format!("/ro/new{at}")), "new");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_null_device_is_one() {
+        let (_machine, root, _) = with_file();
+        root.create_dir("dev").expect("made");
+        let mut table = MountTable::new(&root, false).expect("table");
+        let null = MountedFile::null().expect("every unix has one");
+        table.add_file("/dev/null", null).expect("mounted");
+        let append = Access {
+            append: true,
+            create: true,
+            ..Access::default()
+        };
+        let mut file = table.open("/dev/null", append).expect("opened");
+        std::io::Write::write_all(&mut file, b"swallowed").expect("written");
+        assert_eq!(read(&table, "/dev/null"), "");
     }
 }

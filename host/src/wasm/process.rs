@@ -12,13 +12,15 @@ use wasmtime_wasi::I32Exit;
 
 use super::code::CodeCache;
 use super::guest::Guest;
-use super::limits::{MemoryBudget, OutOfMemory};
+use super::http;
+use super::limits::{MemoryBudget, OutOfMemory, Share};
 use super::lookup::KnownProgram;
 use super::mounts::MountTable;
 use super::program::{Entry, Program};
 use super::signals::SignalQueue;
 use super::stdio::Stdio;
 use super::stream::Stream;
+use crate::ports::LogicalHost;
 
 /// SIGKILL.
 pub(super) const KILL: u32 = 9;
@@ -39,13 +41,18 @@ pub(super) struct ContainerShared {
     /// The container's own component.
     pub(super) image: Arc<Program>,
     pub(super) mounts: Arc<MountTable>,
+    /// The pod's logical host.
+    pub(super) host: Arc<LogicalHost>,
     pub(super) memory: Arc<MemoryBudget>,
     /// Programs in the container's root that were run before, by path.
     pub(super) digests: Mutex<HashMap<PathBuf, KnownProgram>>,
     /// How many programs of its root were loaded.
     pub(super) programs: AtomicUsize,
+    /// Where a program that handles HTTP requests listens.
+    pub(super) http_port: u16,
     table: Mutex<Table>,
-    tasks: TaskTracker,
+    /// Everything that runs a guest; the container is gone when these are.
+    pub(super) tasks: TaskTracker,
 }
 
 #[derive(Default)]
@@ -65,8 +72,11 @@ pub(super) struct Process {
     args: Mutex<Vec<String>>,
     started: Instant,
     takes_signals: AtomicBool,
+    serves: AtomicBool,
     /// The signal it is to die by; 0: none.
     death: watch::Sender<u32>,
+    /// The signal at which a server is to stop once it has answered what it was asked; 0: none.
+    leave: watch::Sender<u32>,
     /// Its exit status, once it has ended.
     status: watch::Sender<Option<u32>>,
 }
@@ -89,15 +99,19 @@ impl ContainerShared {
         code: Arc<CodeCache>,
         image: Arc<Program>,
         mounts: MountTable,
+        host: Arc<LogicalHost>,
         memory: Arc<MemoryBudget>,
+        http_port: u16,
     ) -> Arc<Self> {
         Arc::new(Self {
             code,
             image,
             mounts: Arc::new(mounts),
+            host,
             memory,
             digests: Mutex::default(),
             programs: AtomicUsize::new(0),
+            http_port,
             table: Mutex::default(),
             tasks: TaskTracker::new(),
         })
@@ -134,7 +148,9 @@ impl ContainerShared {
             args: Mutex::new(launch.args.clone()),
             started: Instant::now(),
             takes_signals: AtomicBool::new(launch.program.takes_signals),
+            serves: AtomicBool::new(launch.program.entry.serves()),
             death: watch::Sender::new(0),
+            leave: watch::Sender::new(0),
             status: watch::Sender::new(None),
         });
         table.processes.insert(pid, Arc::clone(&process));
@@ -221,24 +237,48 @@ impl Process {
         }
     }
 
+    /// Whether it is a server of HTTP requests.
+    pub(super) fn serves(&self) -> bool {
+        self.serves.load(Ordering::Acquire)
+    }
+
     /// Delivers a signal: KILL ends it; any other goes to a process that takes signals, and has its default action on one that does not.
+    /// A server ends by it, too, but first answers what it was asked.
     pub(super) fn signal(&self, number: u32) {
         if number != KILL && self.takes_signals() {
             self.signals.push(number);
-        } else if !HARMLESS.contains(&number) {
+        } else if HARMLESS.contains(&number) {
+        } else if number != KILL && self.serves() {
+            set_first(&self.leave, number);
+        } else {
             self.die(number);
         }
     }
 
     fn die(&self, number: u32) {
-        self.death.send_if_modified(|death| {
-            let first = *death == 0;
-            if first {
-                *death = number;
-            }
-            first
-        });
+        set_first(&self.death, number);
     }
+
+    /// The signal at which a server is to stop.
+    pub(super) async fn leaves(&self) -> u32 {
+        let mut leave = self.leave.subscribe();
+        match leave.wait_for(|signal| *signal != 0).await {
+            Ok(signal) => *signal,
+            // The sender lives in `self`.
+            Err(_) => KILL,
+        }
+    }
+}
+
+/// Only the first signal counts.
+fn set_first(signal: &watch::Sender<u32>, number: u32) {
+    signal.send_if_modified(|signal| {
+        let first = *signal == 0;
+        if first {
+            *signal = number;
+        }
+        first
+    });
 }
 
 /// How one instance ended.
@@ -264,6 +304,9 @@ async fn run(process: Arc<Process>, mut launch: Launch) {
                 process
                     .takes_signals
                     .store(next.program.takes_signals, Ordering::Release);
+                process
+                    .serves
+                    .store(next.program.entry.serves(), Ordering::Release);
                 process.set_args(next.args.clone());
                 if !next.program.takes_signals {
                     // What the program before did not take has its default action now.
@@ -286,9 +329,13 @@ async fn run(process: Arc<Process>, mut launch: Launch) {
 }
 
 async fn instance(process: &Arc<Process>, launch: &Launch) -> Ended {
+    if launch.program.entry.serves() {
+        return Ended::Exit(http::serve(process, launch).await);
+    }
     let engine = process.container.code.engine();
     let _ticking = engine.ticking();
-    let mut store = Guest::store(engine.wasmtime(), process, launch);
+    let memory = Share::new(Arc::clone(&process.container.memory));
+    let mut store = Guest::store(engine.wasmtime(), process, launch, memory);
     let result = match &launch.program.entry {
         Entry::P2(pre) => match pre.instantiate_async(&mut store).await {
             Ok(command) => command.wasi_cli_run().call_run(&mut store).await,
@@ -301,6 +348,7 @@ async fn instance(process: &Arc<Process>, launch: &Launch) -> Ended {
                 .and_then(|result| result),
             Err(error) => Err(error),
         },
+        Entry::Http(_) => Err(wasmtime::format_err!("a server is no command")),
     };
     if let Some(next) = store.data_mut().becomes.take() {
         return Ended::Becomes(Box::new(next));
@@ -336,7 +384,7 @@ async fn failed(error: &wasmtime::Error, stderr: &Stream) -> u32 {
 }
 
 /// The trap's text, its causes and the wasm backtrace; never a backtrace of the host, which `{:?}` would print under RUST_BACKTRACE.
-fn trap_text(error: &wasmtime::Error) -> String {
+pub(super) fn trap_text(error: &wasmtime::Error) -> String {
     let mut text = format!("{error}\n");
     for (depth, cause) in error.chain().skip(1).enumerate() {
         if depth == 0 {

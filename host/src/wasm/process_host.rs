@@ -3,12 +3,12 @@
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
 
-use cap_std::fs::OpenOptions;
 use wasmtime::component::Resource;
 
 use super::bindings::peapod::pod::process::{
     Command, ErrorCode, Host, HostStream, OpenFlags, ProcessInfo,
 };
+use super::file_mounts::Access;
 use super::guest::Guest;
 use super::mounts::normalise;
 use super::stdio::Stdio;
@@ -136,17 +136,16 @@ impl Host for Guest {
         }
         let append = how.contains(OpenFlags::APPEND);
         let writes = how.contains(OpenFlags::WRITE) || append;
-        let create = how.contains(OpenFlags::CREATE);
-        let mut options = OpenOptions::new();
-        options
-            .read(how.contains(OpenFlags::READ))
-            .write(writes && !append)
-            .append(append)
-            .truncate(how.contains(OpenFlags::TRUNCATE) && !append)
-            .create(create)
-            .create_new(create && how.contains(OpenFlags::EXCLUSIVE));
+        let access = Access {
+            read: how.contains(OpenFlags::READ),
+            write: writes,
+            append,
+            truncate: how.contains(OpenFlags::TRUNCATE),
+            create: how.contains(OpenFlags::CREATE),
+            exclusive: how.contains(OpenFlags::EXCLUSIVE),
+        };
         let mounts = &self.process.container.mounts;
-        match mounts.open(&path, &options, writes || create) {
+        match mounts.open(&path, access) {
             Ok(file) => {
                 let file = OpenFile::new(file, how.contains(OpenFlags::READ), writes);
                 self.push_stream(Stream::File(Arc::new(file)))
@@ -193,6 +192,10 @@ impl Host for Guest {
         stdout: Option<Resource<Handle>>,
         stderr: Option<Resource<Handle>>,
     ) -> wasmtime::Result<ErrorCode> {
+        if self.process.serves() {
+            // One request cannot make another program of the server that handles the others.
+            return Ok(ErrorCode::Invalid);
+        }
         let stdio = self.stdio(stdin, stdout, stderr)?;
         let container = Arc::clone(&self.process.container);
         match container.launch(command, stdio).await {

@@ -2,10 +2,12 @@
 
 use wasmtime::component::Component;
 use wasmtime_wasi::{p2, p3};
+use wasmtime_wasi_http::handler::ProxyPre;
+use wasmtime_wasi_http::{p2 as http2, p3 as http3};
 
 use super::code::CodeError;
 use super::engine::WasmEngine;
-use super::guest::Guest;
+use super::guest::{Guest, Wants};
 
 /// The interface by which a component says that it takes signals itself.
 const SIGNALS: &str = "peapod:pod/signals@";
@@ -23,6 +25,8 @@ pub(super) enum Entry {
     P2(p2::bindings::CommandPre<Guest>),
     /// It exports `wasi:cli/run` of WASI 0.3.
     P3(p3::bindings::CommandPre<Guest>),
+    /// It exports a handler of HTTP requests, of WASI 0.2 or 0.3: the process is a server, and every request has an instance of its own.
+    Http(ProxyPre<Guest>),
 }
 
 impl Program {
@@ -33,29 +37,56 @@ impl Program {
             .imports(engine.wasmtime())
             .map(|(name, _)| name.to_owned())
             .collect();
-        let mut exports = kind.exports(engine.wasmtime()).map(|(name, _)| name);
-        let p3 = match exports.find(|name| name.starts_with("wasi:cli/run@")) {
-            Some(run) => run.starts_with("wasi:cli/run@0.3."),
-            None => {
-                return Err(CodeError::Link(
-                    "component exports no wasi:cli/run, so there is nothing to run".into(),
-                ));
-            }
+        let exports: Vec<&str> = kind
+            .exports(engine.wasmtime())
+            .map(|(name, _)| name)
+            .collect();
+        let exported = |prefix: &str| exports.iter().any(|name| name.starts_with(prefix));
+        // The handler comes first: the macros by which servers are written in Rust leave a `run` in the component, which only panics.
+        let (http, p3) = if exported("wasi:http/incoming-handler@0.2.") {
+            (true, false)
+        } else if exported("wasi:http/handler@0.3.") {
+            (true, true)
+        } else if exported("wasi:cli/run@0.3.") {
+            (false, true)
+        } else if exported("wasi:cli/run@") {
+            (false, false)
+        } else {
+            return Err(CodeError::Link(
+                "component exports neither wasi:cli/run nor a handler of wasi:http, so there is nothing to run".into(),
+            ));
         };
         // A component for 0.3 may import 0.2 as well (its language's standard library does), and the other way round.
-        let imports_p3 = imports
-            .iter()
-            .any(|name| name.starts_with("wasi:") && name.contains("@0.3."));
-        let linker = engine.linker(p3 || imports_p3).map_err(link)?;
+        let wants = Wants {
+            p3: p3
+                || imports
+                    .iter()
+                    .any(|name| name.starts_with("wasi:") && name.contains("@0.3.")),
+            http: imports.iter().any(|name| name.starts_with("wasi:http/")),
+        };
+        let linker = engine.linker(wants).map_err(link)?;
         let pre = linker.instantiate_pre(component).map_err(link)?;
-        let entry = if p3 {
-            Entry::P3(p3::bindings::CommandPre::new(pre).map_err(link)?)
-        } else {
-            Entry::P2(p2::bindings::CommandPre::new(pre).map_err(link)?)
+        let entry = match (http, p3) {
+            (true, false) => Entry::Http(ProxyPre::P2(
+                http2::bindings::ProxyPre::new(pre).map_err(link)?,
+            )),
+            (true, true) => Entry::Http(ProxyPre::P3(
+                http3::bindings::ServicePre::new(pre).map_err(link)?,
+            )),
+            (false, false) => Entry::P2(p2::bindings::CommandPre::new(pre).map_err(link)?),
+            (false, true) => Entry::P3(p3::bindings::CommandPre::new(pre).map_err(link)?),
         };
         Ok(Self {
             entry,
-            takes_signals: imports.iter().any(|name| name.starts_with(SIGNALS)),
+            // Signals of a server go to the server, not to whichever request asks first.
+            takes_signals: !http && imports.iter().any(|name| name.starts_with(SIGNALS)),
         })
+    }
+}
+
+impl Entry {
+    /// Whether the process is a server.
+    pub(super) fn serves(&self) -> bool {
+        matches!(self, Self::Http(_))
     }
 }

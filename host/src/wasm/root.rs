@@ -22,8 +22,11 @@ pub(super) fn create(request: &StartRequest) -> io::Result<Dir> {
     }
     root.write("etc/hostname", format!("{}\n", request.host.hostname))?;
     root.write("etc/hosts", request.host.hosts_file())?;
-    // A plain file: WASI has no devices. `peapod:pod/process` opens the real thing; a program that writes to this one by WASI finds
-    // it empty again whenever it is truncated, as `>` does.
+    root.write(
+        "etc/resolv.conf",
+        request.host.net.identity().resolv.to_string(),
+    )?;
+    // The place of the null device, which is mounted there; all there is of it where the machine has none.
     root.write("dev/null", "")?;
     Ok(root)
 }

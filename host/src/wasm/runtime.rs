@@ -3,23 +3,27 @@
 use std::io::{self, Read};
 use std::sync::Arc;
 
-use cap_std::fs::{Dir, OpenOptions};
+use cap_std::fs::Dir;
 use tokio::sync::watch;
 
 use super::code::CodeCache;
+use super::file_mounts::{Access, MountedFile};
 use super::limits::MemoryBudget;
 use super::mounts::MountTable;
 use super::process::{ContainerShared, INIT, KILL, Process, TERM};
 use super::root;
 use super::stdio::Stdio;
 use super::stream::Stream;
-use crate::model::{Exit, ExitReason};
+use crate::model::{Exit, ExitReason, Protocol};
 use crate::ports::{
-    BoxFuture, Clock, Container, ContainerRuntime, LogStream, Signal, StartError, StartRequest,
+    BoxFuture, Clock, Container, ContainerRuntime, LogStream, MountSource, Signal, StartError,
+    StartRequest,
 };
 
 /// Rule B15.
 const TERMINATION_MESSAGE_BYTES: u64 = 4096;
+/// Where a server listens whose container names no port.
+const HTTP_PORT: u16 = 8080;
 
 /// Starts components as containers.
 pub struct WasmRuntime {
@@ -51,7 +55,14 @@ impl WasmRuntime {
             stderr: Stream::Log(Arc::clone(&request.log), LogStream::Stderr),
         };
         let memory = MemoryBudget::new(request.resources.memory_limit);
-        let shared = ContainerShared::new(Arc::clone(&self.code), program, mounts, memory);
+        let shared = ContainerShared::new(
+            Arc::clone(&self.code),
+            program,
+            mounts,
+            Arc::clone(&request.host),
+            memory,
+            request.http_port(),
+        );
         let launch = shared
             .first(
                 request.args.clone(),
@@ -87,6 +98,16 @@ impl StartRequest {
                 || self.image.id.clone(),
                 |container| container.image.clone(),
             )
+    }
+
+    /// Where a program that only handles HTTP requests listens: the first TCP port the container names.
+    fn http_port(&self) -> u16 {
+        let container = self.pod.spec.container(&self.attempt.container);
+        let ports = container.map_or(&[][..], |container| &container.ports);
+        ports
+            .iter()
+            .find(|port| port.protocol == Protocol::Tcp)
+            .map_or(HTTP_PORT, |port| port.port)
     }
 }
 
@@ -181,35 +202,47 @@ async fn supervise(
 /// The root, the mounts and a fresh termination message file.
 fn mount_table(request: &StartRequest) -> Result<MountTable, (String, io::Error)> {
     let root = root::create(request).map_err(|error| ("container root".to_owned(), error))?;
-    let table = |error| ("container root".to_owned(), error);
     // Mount points are made before the root may turn read-only, each in what covers it.
-    let mut mounts = MountTable::new(&root, false).map_err(table)?;
-    for mount in &request.mounts {
-        let what = |error| (format!("mount point {}", mount.path), error);
-        make_dir(&mounts, &mount.path).map_err(what)?;
-        mounts
-            .add(&mount.path, &mount.dir, mount.read_only)
-            .map_err(what)?;
-    }
-    make_termination_file(&mounts, &request.termination_message_path)
-        .map_err(|error| (format!("file {}", request.termination_message_path), error))?;
+    let mounts = mount_all(&root, false, request)?;
+    let message = &request.termination_message_path;
+    let what = |error| (format!("file {message}"), error);
+    make_termination_file(&mounts, message).map_err(what)?;
     if !request.read_only_root {
         return Ok(mounts);
     }
-    let mut sealed = MountTable::new(&root, true).map_err(table)?;
-    for mount in &request.mounts {
-        sealed
-            .add(&mount.path, &mount.dir, mount.read_only)
-            .map_err(table)?;
-    }
+    let mut sealed = mount_all(&root, true, request)?;
     // The termination message is a mount of its own in Kubernetes, writable whatever the root is.
-    let folder = parent(&request.termination_message_path);
-    let (dir, rest, read_only) = sealed.resolve(folder);
-    if read_only && rest != "." {
-        let dir = dir.open_dir(rest).map_err(table)?;
-        sealed.add(folder, &dir, false).map_err(table)?;
+    if sealed.resolve(message).2 {
+        let file = mounts.open(message, Access::READ).map_err(what)?;
+        let file = MountedFile::new(&file, false).map_err(what)?;
+        sealed.add_file(message, file).map_err(what)?;
     }
     Ok(sealed)
+}
+
+fn mount_all(
+    root: &Dir,
+    sealed: bool,
+    request: &StartRequest,
+) -> Result<MountTable, (String, io::Error)> {
+    let base = |error| ("container root".to_owned(), error);
+    let mut mounts = MountTable::new(root, sealed).map_err(base)?;
+    // Before the volumes, which may cover it.
+    if let Some(null) = MountedFile::null() {
+        mounts.add_file("/dev/null", null).map_err(base)?;
+    }
+    for mount in &request.mounts {
+        let what = |error| (format!("mount point {}", mount.path), error);
+        let folder = match mount.source {
+            MountSource::Dir(_) => &mount.path,
+            MountSource::File(_) => parent(mount.path.trim_end_matches('/')),
+        };
+        make_dir(&mounts, folder).map_err(what)?;
+        mounts
+            .add_source(&mount.path, &mount.source, mount.read_only)
+            .map_err(what)?;
+    }
+    Ok(mounts)
 }
 
 fn parent(path: &str) -> &str {
@@ -227,15 +260,17 @@ fn make_dir(mounts: &MountTable, path: &str) -> io::Result<()> {
 
 fn make_termination_file(mounts: &MountTable, path: &str) -> io::Result<()> {
     make_dir(mounts, parent(path))?;
-    let mut create = OpenOptions::new();
-    create.write(true).create(true).truncate(true);
-    mounts.open(path, &create, true).map(drop)
+    let create = Access {
+        write: true,
+        create: true,
+        truncate: true,
+        ..Access::default()
+    };
+    mounts.open(path, create).map(drop)
 }
 
 fn termination_message(mounts: &MountTable, path: &str) -> Option<String> {
-    let mut read = OpenOptions::new();
-    read.read(true);
-    let file = mounts.open(path, &read, false).ok()?;
+    let file = mounts.open(path, Access::READ).ok()?;
     let mut bytes = Vec::new();
     file.take(TERMINATION_MESSAGE_BYTES)
         .read_to_end(&mut bytes)

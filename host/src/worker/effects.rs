@@ -46,13 +46,22 @@ pub(super) async fn unmount_volumes(ports: Ports, pod: Pod) -> Ended {
     }
 }
 
-pub(super) fn create_host(pod: &Pod) -> Ended {
-    let host = LogicalHost::of(pod);
-    let output = Output::Host {
-        pod_ip: host.ips.first().cloned(),
-        host_ip: None,
-    };
-    Ok((output, Kept::Host(Arc::new(host))))
+pub(super) async fn create_host(ports: Ports, pod: Pod) -> Ended {
+    match ports.hosts.create(pod).await {
+        Ok(host) => {
+            let output = Output::Host {
+                pod_ip: Some(host.net.ip().to_string()),
+                host_ip: Some(host.net.switch().node_ip().to_string()),
+            };
+            Ok((output, Kept::Host(host)))
+        }
+        Err(error) => Err(failure("FailedCreatePodSandBox", error)),
+    }
+}
+
+pub(super) async fn release_host(ports: Ports, pod: Pod) -> Ended {
+    ports.hosts.release(&pod.meta.uid);
+    Ok((Output::Unit, Kept::Nothing))
 }
 
 pub(super) async fn pull(

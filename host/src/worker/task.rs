@@ -14,7 +14,8 @@ use crate::model::{
     Attempt, ContainerName, Exit, Pod, PodStatus, PodUid, Seconds, TerminationMessagePolicy,
 };
 use crate::ports::{
-    Clock, ContainerRuntime, Image, ImageStore, LogicalHost, Logs, PodVolumes, Signal, Volumes,
+    Clock, ContainerRuntime, Image, ImageStore, LogicalHost, LogicalHosts, Logs, PodVolumes,
+    Signal, Volumes,
 };
 
 /// What a worker runs effects with.
@@ -22,6 +23,8 @@ use crate::ports::{
 pub struct Ports {
     /// Where images come from.
     pub images: Arc<dyn ImageStore>,
+    /// Logical hosts.
+    pub hosts: Arc<dyn LogicalHosts>,
     /// Volumes.
     pub volumes: Arc<dyn Volumes>,
     /// What runs containers.
@@ -179,10 +182,7 @@ impl Worker {
         let base_dir = Arc::clone(&self.base_dir);
         match effect {
             Effect::MountVolumes => self.spawn(id, effects::mount_volumes(ports, pod, base_dir)),
-            Effect::CreateHost => {
-                let created = effects::create_host(&pod);
-                self.spawn(id, async move { created });
-            }
+            Effect::CreateHost => self.spawn(id, effects::create_host(ports, pod)),
             Effect::Pull {
                 container,
                 image,
@@ -203,7 +203,7 @@ impl Worker {
             Effect::Kill { attempt } => self.signal(id, &attempt, Signal::Kill),
             Effect::ReleaseHost => {
                 self.resources.host = None;
-                self.spawn(id, async { Ok((Output::Unit, Kept::Nothing)) });
+                self.spawn(id, effects::release_host(ports, pod));
             }
             Effect::UnmountVolumes => {
                 self.resources.volumes = None;

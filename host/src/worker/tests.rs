@@ -10,13 +10,13 @@ use tokio::sync::{mpsc, watch};
 use super::{Order, Ports, Update, Worker};
 use crate::engine::Config;
 use crate::model::{
-    Container as Spec, Exit, ExitReason, Phase, Pod, PodStatus, RestartPolicy, Seconds, Time,
-    testing,
+    Container as Spec, Exit, ExitReason, Phase, Pod, PodStatus, PodUid, RestartPolicy, Seconds,
+    Time, testing,
 };
 use crate::ports::{
-    BoxFuture, Clock, Container, ContainerRuntime, Image, ImageStore, LogSink, LogSource,
-    LogStream, Logs, MountError, PodVolumes, PullError, PullRequest, Pulled, ReadyMount, Signal,
-    StartError, StartRequest, Volumes,
+    BoxFuture, Clock, Container, ContainerRuntime, HostError, Image, ImageStore, LogSink,
+    LogSource, LogStream, LogicalHost, LogicalHosts, Logs, MountError, PodVolumes, PullError,
+    PullRequest, Pulled, ReadyMount, Signal, StartError, StartRequest, Volumes,
 };
 
 /// Tokio's paused clock.
@@ -69,6 +69,16 @@ impl ImageStore for World {
                 took: Duration::ZERO,
             })
         })
+    }
+}
+
+impl LogicalHosts for World {
+    fn create(&self, pod: Pod) -> BoxFuture<'_, Result<Arc<LogicalHost>, HostError>> {
+        self.note("create host");
+        Box::pin(async move { Ok(Arc::new(LogicalHost::of(&pod))) })
+    }
+    fn release(&self, _: &PodUid) {
+        self.note("release host");
     }
 }
 
@@ -231,6 +241,7 @@ impl Test {
         });
         let ports = Ports {
             images: Arc::clone(&world) as _,
+            hosts: Arc::clone(&world) as _,
             volumes: Arc::clone(&world) as _,
             runtime: Arc::new(Runtime(Arc::clone(&world))),
             logs: Arc::clone(&world) as _,
@@ -293,7 +304,16 @@ async fn b2_a_pod_that_succeeds_is_forgotten_once_deleted() {
     test.until(phase(Phase::Succeeded)).await;
     test.orders.send(Order::Delete(None)).expect("heard");
     test.forgotten().await;
-    assert_eq!(test.seen(), ["mount", "start c#0", "unmount"]);
+    assert_eq!(
+        test.seen(),
+        [
+            "create host",
+            "mount",
+            "start c#0",
+            "release host",
+            "unmount"
+        ]
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -336,7 +356,15 @@ async fn f4_kill_comes_when_the_grace_is_over() {
     assert_eq!((test.started.elapsed() - asked).as_secs(), 7);
     assert_eq!(
         test.seen(),
-        ["mount", "start c#0", "Term", "Kill", "unmount"]
+        [
+            "create host",
+            "mount",
+            "start c#0",
+            "Term",
+            "Kill",
+            "release host",
+            "unmount"
+        ]
     );
     assert_eq!(test.status.expect("seen").phase, Phase::Failed, "B4");
 }
@@ -378,7 +406,16 @@ async fn a_delete_does_not_wait_for_a_slow_start() {
     test.orders.send(Order::Delete(None)).expect("heard");
     test.forgotten().await;
     assert!(test.started.elapsed().as_secs() < 5);
-    assert_eq!(test.seen(), ["mount", "start c#0", "unmount"]);
+    assert_eq!(
+        test.seen(),
+        [
+            "create host",
+            "mount",
+            "start c#0",
+            "release host",
+            "unmount"
+        ]
+    );
 }
 
 #[tokio::test(start_paused = true)]

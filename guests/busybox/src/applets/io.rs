@@ -1,8 +1,9 @@
 //! What every command needs: printing, complaining, opening.
 
-use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
+
+pub(super) use command::complain;
 
 /// The status of a process that SIGPIPE ends.
 const BROKEN_PIPE: i32 = 128 + 13;
@@ -23,12 +24,6 @@ pub(super) fn write_failed(e: &io::Error) -> i32 {
     }
     complain("write error", reason(e));
     1
-}
-
-/// A line on standard error.
-pub(super) fn complain(name: &str, text: impl Display) {
-    // Nobody is left to tell where standard error itself fails.
-    let _ = writeln!(io::stderr(), "{name}: {text}");
 }
 
 /// An error's reason without std's `(os error 2)`.

@@ -7,6 +7,7 @@
 //!   `expr`, `seq`: big numbers, 260 KB. `md5sum`, `sha256sum`: nine more algorithms, 120 KB.
 //! - `tail`: uutils' cannot follow a file on WASI. `env`, `stat`: uutils' do not build for WASI. `grep`: its regex library is C.
 //! - `find`, `xargs`, `ps`: small subsets of what is used in pods' commands.
+//! - `nc`, `wget`, `curl`, `nslookup`: of `nettools`. `bash` is the same shell as `sh`, for those who ask for it by habit.
 
 mod checksum;
 mod date;
@@ -18,7 +19,6 @@ mod grep;
 mod io;
 mod list;
 mod names;
-mod options;
 mod posix_regex;
 mod ps;
 mod seq;
@@ -31,6 +31,8 @@ mod uutils;
 mod xargs;
 
 use std::ffi::OsString;
+
+use command::options;
 
 use crate::sh;
 
@@ -80,9 +82,10 @@ fn find_own(name: &str) -> Option<Applet> {
                 2
             }
         },
-        "ash" | "sh" => |args| i32::from(sh::main(args)),
+        "ash" | "bash" | "sh" => |args| i32::from(sh::main(args)),
         "basename" => names::basename,
         "busybox" => list_applets,
+        "curl" => nettools::curl,
         "date" => date::date,
         "dirname" => names::dirname,
         "echo" => |args| io::print(&sh::echo::echo(args)),
@@ -102,7 +105,9 @@ fn find_own(name: &str) -> Option<Applet> {
         },
         "ls" => list::ls,
         "md5sum" | "sha256sum" => checksum::checksum,
+        "nc" => nettools::nc,
         "nproc" => system::nproc,
+        "nslookup" => nettools::nslookup,
         "printf" => |args| {
             let printed = sh::printf::printf(args);
             printed
@@ -122,6 +127,7 @@ fn find_own(name: &str) -> Option<Applet> {
         "touch" => touch::touch,
         "true" => |_| 0,
         "uname" => system::uname,
+        "wget" => nettools::wget,
         "which" => names::which,
         "whoami" => |_| io::print(b"root\n"),
         "xargs" => xargs::xargs,
@@ -131,8 +137,8 @@ fn find_own(name: &str) -> Option<Applet> {
 
 /// `busybox` alone says what it is made of.
 fn list_applets(_: &[String]) -> i32 {
-    const OWN: &str = "[ ash basename busybox date dirname echo egrep env expr false fgrep find grep hostname id kill ls md5sum nproc printf ps pwd \
-                       seq sh sha256sum sleep sort stat sync tail test touch true uname which whoami xargs";
+    const OWN: &str = "[ ash basename bash busybox curl date dirname echo egrep env expr false fgrep find grep hostname id kill ls md5sum nc nproc nslookup printf ps pwd \
+                       seq sh sha256sum sleep sort stat sync tail test touch true uname wget which whoami xargs";
     let mut names: Vec<&str> = OWN
         .split_whitespace()
         .chain(uutils::NAMES.iter().copied())

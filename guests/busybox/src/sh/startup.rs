@@ -80,6 +80,13 @@ fn options(shell: &mut Shell, args: &[String]) -> Result<Source, String> {
         if arg == "--" {
             break;
         }
+        // bash's: of what is never read here, or is so anyway.
+        if matches!(
+            arg.as_str(),
+            "--login" | "--noprofile" | "--norc" | "--posix"
+        ) {
+            continue;
+        }
         let on = arg.starts_with('-');
         for letter in arg.chars().skip(1) {
             match letter {

@@ -6,10 +6,9 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use super::restart_policy;
 use crate::manifest::fault::Faults;
 use crate::manifest::path::Path;
-use crate::manifest::quantity::Amount;
 use crate::model::{
-    Bytes, Container, ContainerName, ContainerRestart, EnvVar, ExitCodeOperator, HostPathType,
-    ImagePullPolicy, Millicores, Mount, Resources, RestartAction, RestartRule, Role,
+    Amount, Bytes, Container, ContainerName, ContainerRestart, EnvVar, ExitCodeOperator,
+    HostPathType, ImagePullPolicy, Millicores, Mount, Resources, RestartAction, RestartRule, Role,
     TerminationMessagePolicy, Volume, VolumeSource,
 };
 

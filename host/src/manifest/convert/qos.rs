@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1::{PodSpec, ResourceRequirements};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
-use crate::manifest::quantity::Amount;
-use crate::model::QosClass;
+use crate::model::{Amount, QosClass};
 
 /// J2: over mains and inits, CPU and memory only, zero counts as unset; pod-level resources replace the containers'.
 pub(crate) fn class(spec: &PodSpec) -> QosClass {

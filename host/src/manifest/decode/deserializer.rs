@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 use super::nearest::nearest;
 use crate::manifest::fault::{FaultKind, Faults, FieldFault, Shown};
 use crate::manifest::path::Path;
-use crate::manifest::quantity::Amount;
+use crate::model::Amount;
 
 /// Faults found on the way.
 #[derive(Default)]

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1::{Container, Pod, PodSpec, ResourceRequirements, Toleration};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
-use super::quantity::Amount;
+use crate::model::Amount;
 
 /// Fills in every default of a Pod as a create request would (J1, I1, D1, G1 and the rest).
 pub(super) fn apply(pod: &mut Pod) {

@@ -6,7 +6,7 @@ use super::{golden, ids, now};
 use crate::manifest::documents;
 use crate::manifest::fault::{FaultKind, FieldFault};
 use crate::manifest::load::create;
-use crate::manifest::quantity::FORM;
+use crate::model::QUANTITY_FORM;
 
 /// Cases we answer otherwise than the server, on purpose or not yet. The test fails when one of them starts to pass.
 const DIFFERENT: &[(&str, &str)] = &[
@@ -65,7 +65,7 @@ fn recorded(case: &Value) -> Answer {
                 Answer::WrongType(vec![path.to_owned()])
             } else if let Some((_, list)) = message.split_once("strict decoding error: ") {
                 Answer::Strict(list.split(", ").map(str::to_owned).collect())
-            } else if message.contains(FORM) {
+            } else if message.contains(QUANTITY_FORM) {
                 Answer::NoQuantity
             } else if message.contains("json parse error") {
                 Answer::Unreadable
@@ -108,7 +108,10 @@ fn answer(faults: &[FieldFault]) -> Answer {
         return Answer::Strict(list.collect());
     }
     if same(&[FaultKind::Type]) {
-        if faults.iter().all(|fault| fault.message.contains(FORM)) {
+        if faults
+            .iter()
+            .all(|fault| fault.message.contains(QUANTITY_FORM))
+        {
             return Answer::NoQuantity;
         }
         let plain = |path: &str| {

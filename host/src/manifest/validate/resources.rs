@@ -6,7 +6,7 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use super::{forms, text};
 use crate::manifest::fault::Faults;
 use crate::manifest::path::Path;
-use crate::manifest::quantity::Amount;
+use crate::model::Amount;
 
 /// Names that are standard somewhere, though not for containers.
 const STANDARD: &[&str] = &[

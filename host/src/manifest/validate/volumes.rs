@@ -10,7 +10,7 @@ use super::env::{field_ref, resource_ref};
 use super::{forms, text};
 use crate::manifest::fault::Faults;
 use crate::manifest::path::Path;
-use crate::manifest::quantity::Amount;
+use crate::model::Amount;
 
 /// The volumes a mount can name: those without a fault.
 pub(super) struct Volumes<'v> {

@@ -2,20 +2,20 @@
 
 /// What a command line holds.
 #[derive(Debug, Default)]
-pub(super) struct Options {
+pub struct Options {
     /// Each option's letter, with its value if it takes one. A long option has its letter from the table.
-    pub(super) given: Vec<(char, Option<String>)>,
-    pub(super) operands: Vec<String>,
+    pub given: Vec<(char, Option<String>)>,
+    pub operands: Vec<String>,
 }
 
 impl Options {
     /// Whether the option is there.
-    pub(super) fn has(&self, letter: char) -> bool {
+    pub fn has(&self, letter: char) -> bool {
         self.given.iter().any(|(given, _)| *given == letter)
     }
 
     /// The option's last value.
-    pub(super) fn value(&self, letter: char) -> Option<&str> {
+    pub fn value(&self, letter: char) -> Option<&str> {
         self.given
             .iter()
             .rev()
@@ -26,11 +26,7 @@ impl Options {
 
 /// Reads `args` (with the command's name first) by a table in the way of getopt (`"n:f"`: n takes a value, f does not) and one of long
 /// options.
-pub(super) fn parse(
-    args: &[String],
-    letters: &str,
-    long: &[(&str, char)],
-) -> Result<Options, String> {
+pub fn parse(args: &[String], letters: &str, long: &[(&str, char)]) -> Result<Options, String> {
     let takes_value = |letter: char| {
         letters
             .split_once(letter)

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 /// What the API server answers to a text that is no quantity (rule K60).
-pub(super) const FORM: &str = "quantities must match the regular expression \
+pub const QUANTITY_FORM: &str = "quantities must match the regular expression \
     '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
 const SUFFIX: &str = "unable to parse quantity's suffix";
 
@@ -14,7 +14,7 @@ const MAX: i128 = ((1 << 63) - 1) * NANO;
 
 /// An amount with the way it was written, which decides how it is printed.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Amount {
+pub struct Amount {
     nanos: i128,
     format: Format,
 }
@@ -36,7 +36,7 @@ enum Scale {
 
 impl Amount {
     /// Parses strictly; an error is the API server's text.
-    pub(super) fn parse(text: &str) -> Result<Self, &'static str> {
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
         let (negative, rest) = match text.strip_prefix('-') {
             Some(rest) => (true, rest),
             None => (false, text.strip_prefix('+').unwrap_or(text)),
@@ -48,12 +48,12 @@ impl Amount {
         let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
         if number.is_empty() || fraction.contains('.') || (whole.is_empty() && fraction.is_empty())
         {
-            return Err(FORM);
+            return Err(QUANTITY_FORM);
         }
         let tail = suffix.trim_start_matches(|c| "eEinumkKMGTP".contains(c));
         let tail = tail.strip_prefix(['-', '+']).unwrap_or(tail);
         if !tail.bytes().all(|b| b.is_ascii_digit()) {
-            return Err(FORM);
+            return Err(QUANTITY_FORM);
         }
         let (scale, format) = scale(suffix).ok_or(SUFFIX)?;
         let nanos = magnitude(whole, fraction, scale).min(MAX);
@@ -64,22 +64,22 @@ impl Amount {
     }
 
     /// Below zero.
-    pub(super) const fn is_negative(self) -> bool {
+    pub const fn is_negative(self) -> bool {
         self.nanos < 0
     }
 
     /// Zero, which for requests and limits means unset.
-    pub(super) const fn is_zero(self) -> bool {
+    pub const fn is_zero(self) -> bool {
         self.nanos == 0
     }
 
     /// Without a fraction.
-    pub(super) const fn is_whole(self) -> bool {
+    pub const fn is_whole(self) -> bool {
         self.nanos % NANO == 0
     }
 
     /// Rounded up to thousandths, as the API server does with every request and limit.
-    pub(super) fn rounded_to_milli(self) -> Self {
+    pub fn rounded_to_milli(self) -> Self {
         Self {
             nanos: div_away(self.nanos, MILLI).saturating_mul(MILLI),
             ..self
@@ -87,17 +87,17 @@ impl Amount {
     }
 
     /// Thousandths, rounded up; none for a negative amount.
-    pub(super) fn millis(self) -> Option<u64> {
+    pub fn millis(self) -> Option<u64> {
         u64::try_from(div_away(self.nanos, MILLI)).ok()
     }
 
     /// Units, rounded up; none for a negative amount.
-    pub(super) fn units(self) -> Option<u64> {
+    pub fn units(self) -> Option<u64> {
         u64::try_from(div_away(self.nanos, NANO)).ok()
     }
 
     /// The sum, printed like `self`.
-    pub(super) fn plus(self, other: Self) -> Self {
+    pub fn plus(self, other: Self) -> Self {
         Self {
             nanos: (self.nanos + other.nanos).clamp(-MAX, MAX),
             ..self
@@ -105,12 +105,12 @@ impl Amount {
     }
 
     /// Compares the amounts, not how they are written.
-    pub(super) fn compare(self, other: Self) -> Ordering {
+    pub fn compare(self, other: Self) -> Ordering {
         self.nanos.cmp(&other.nanos)
     }
 
     /// As the API server prints it: no fraction, the largest suffix that fits (`1500m`, `64Mi`, `1M`).
-    pub(super) fn canonical(self) -> String {
+    pub fn canonical(self) -> String {
         if self.nanos == 0 {
             return "0".to_owned();
         }
@@ -250,7 +250,7 @@ const fn div_away(n: i128, by: i128) -> i128 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Amount, FORM, SUFFIX};
+    use super::{Amount, QUANTITY_FORM, SUFFIX};
 
     #[test]
     fn quantities_print_as_the_api_server_prints_them() {
@@ -292,11 +292,11 @@ mod tests {
     #[test]
     fn k60_text_that_is_no_quantity_is_refused() {
         for text in ["", "lots", "1 Gi", "--1", "1..2", "1.2.3", ".", "1Gi!", "٣"] {
-            assert_eq!(Amount::parse(text).err(), Some(FORM), "{text}");
+            assert_eq!(Amount::parse(text).err(), Some(QUANTITY_FORM), "{text}");
         }
         for text in ["1GiB", "1K", "1ki", "1mm", "1e", "1ee5"] {
             assert!(
-                matches!(Amount::parse(text).err(), Some(e) if e == SUFFIX || e == FORM),
+                matches!(Amount::parse(text).err(), Some(e) if e == SUFFIX || e == QUANTITY_FORM),
                 "{text}"
             );
         }

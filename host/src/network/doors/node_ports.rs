@@ -1,0 +1,106 @@
+//! NodePorts (rule N11): a door on the machine's loopback for each, kept in step with the table of Services.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use super::{Door, Target};
+use crate::model::Protocol;
+use crate::network::{Service, Switch};
+
+/// The doors of all NodePorts.
+#[derive(Debug, Default)]
+pub struct NodePorts {
+    doors: BTreeMap<(u16, Protocol), (Place, Door)>,
+}
+
+/// A port of a Service: namespace, name, which of its ports.
+type Place = (String, String, usize);
+
+/// A NodePort that could not be opened.
+#[derive(Debug)]
+pub struct NodePortFault {
+    /// `metadata.namespace` of its Service.
+    pub namespace: String,
+    /// `metadata.name` of its Service.
+    pub name: String,
+    /// The port.
+    pub port: u16,
+    /// Its protocol.
+    pub protocol: Protocol,
+    /// Why.
+    pub error: io::Error,
+}
+
+impl NodePorts {
+    /// Opens the doors that the Services have now and closes all others. Ports that could not be opened are tried again the next time.
+    pub async fn apply(
+        &mut self,
+        switch: &Arc<Switch>,
+        services: &[Arc<Service>],
+    ) -> Vec<NodePortFault> {
+        let wanted = wanted(services);
+        let gone: Vec<_> = self
+            .doors
+            .iter()
+            .filter(|(key, (place, _))| wanted.get(key) != Some(place))
+            .map(|(key, _)| *key)
+            .collect();
+        for key in gone {
+            if let Some((_, door)) = self.doors.remove(&key) {
+                door.close().await;
+            }
+        }
+        let mut faults = Vec::new();
+        for ((port, protocol), place) in wanted {
+            if self.doors.contains_key(&(port, protocol)) {
+                continue;
+            }
+            let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+            let target = Target::Service {
+                switch: Arc::clone(switch),
+                namespace: place.0.clone(),
+                name: place.1.clone(),
+                port_index: place.2,
+            };
+            let door = match protocol {
+                Protocol::Tcp => Door::tcp(listen, target),
+                Protocol::Udp => Door::udp(listen, target),
+            };
+            match door {
+                Ok(door) => {
+                    self.doors.insert((port, protocol), (place, door));
+                }
+                Err(error) => faults.push(NodePortFault {
+                    namespace: place.0,
+                    name: place.1,
+                    port,
+                    protocol,
+                    error,
+                }),
+            }
+        }
+        faults
+    }
+
+    /// How many doors are open.
+    pub fn open(&self) -> usize {
+        self.doors.len()
+    }
+}
+
+/// The first Service that has a port keeps it; the API server gives no port twice.
+fn wanted(services: &[Arc<Service>]) -> BTreeMap<(u16, Protocol), Place> {
+    let mut wanted = BTreeMap::new();
+    for service in services {
+        for (at, port) in service.ports.iter().enumerate() {
+            if let Some(node_port) = port.node_port {
+                wanted
+                    .entry((node_port, port.protocol))
+                    .or_insert_with(|| (service.namespace.clone(), service.name.clone(), at));
+            }
+        }
+    }
+    wanted
+}

@@ -1,0 +1,11 @@
+//! Objects that volumes and environments are filled from.
+
+use std::sync::Arc;
+
+use crate::model::ConfigMap;
+
+/// Looks up ConfigMaps as they are now.
+pub trait ConfigSource: Send + Sync {
+    /// The ConfigMap of that name in that namespace (rule G14).
+    fn config_map(&self, namespace: &str, name: &str) -> Option<Arc<ConfigMap>>;
+}

@@ -1,0 +1,174 @@
+//! The process of a component that handles requests: a listener on the pod's network, and a task for each connection.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use wasmtime_wasi_http::io::TokioIo;
+
+use super::connect::listen;
+use super::request;
+use super::timer::TokioTimer;
+use super::warm::Warm;
+use crate::network::{NetError, TcpListener};
+use crate::wasm::process::{Launch, Process};
+
+/// Requests that one container handles at a time; more wait.
+const REQUESTS_MAX: usize = 1000;
+/// Connections to one container at a time; more wait in the backlog.
+const CONNECTIONS_MAX: usize = 10_000;
+/// Connections that wait to be accepted.
+const BACKLOG: usize = 1024;
+/// A request's line and headers. It also bounds what one connection buffers.
+const HEAD_BYTES_MAX: usize = 64 * 1024;
+/// How long a connection may stay silent between requests, or take to send the head of one.
+const HEAD_TIME: Duration = Duration::from_secs(75);
+/// What a container ends with that cannot listen.
+const FAILED: u32 = 1;
+
+/// What the requests of one server share.
+pub(super) struct Server {
+    pub(super) process: Arc<Process>,
+    pub(super) launch: Launch,
+    pub(super) warm: Warm,
+    pub(super) requests: Arc<Semaphore>,
+    /// The process was killed: nothing goes on.
+    killed: CancellationToken,
+    /// The process is to end: connections close once their request is answered.
+    leaving: CancellationToken,
+    tasks: TaskTracker,
+}
+
+/// Serves until a signal ends it, and gives the exit status. Dropping the future ends every request where it stands.
+pub(in crate::wasm) async fn serve(process: &Arc<Process>, launch: &Launch) -> u32 {
+    let address = SocketAddr::from((Ipv4Addr::UNSPECIFIED, process.container.http_port));
+    let server = Arc::new(Server {
+        process: Arc::clone(process),
+        launch: launch.clone(),
+        warm: Warm::default(),
+        requests: Arc::new(Semaphore::new(REQUESTS_MAX)),
+        killed: CancellationToken::new(),
+        leaving: CancellationToken::new(),
+        tasks: TaskTracker::new(),
+    });
+    let listener = match listen(process, address, BACKLOG) {
+        Ok(listener) => listener,
+        Err(error) => return server.cannot_listen(address, error).await,
+    };
+    let _killed_with_this = server.killed.clone().drop_guard();
+    let filling = Arc::clone(&server);
+    server.spawn(async move { filling.keep_warm().await });
+    let signal = tokio::select! {
+        biased;
+        signal = process.leaves() => signal,
+        error = accept(&server, &listener) => return server.cannot_listen(address, error).await,
+    };
+    drop(listener);
+    server.leaving.cancel();
+    server.tasks.close();
+    server.tasks.wait().await;
+    128 + signal
+}
+
+/// Accepts connections until that fails.
+async fn accept(server: &Arc<Server>, listener: &TcpListener) -> NetError {
+    let connections = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    loop {
+        let Ok(place) = Arc::clone(&connections).acquire_owned().await else {
+            return NetError::Other;
+        };
+        match listener.accept().await {
+            Ok(stream) => {
+                let this = Arc::clone(server);
+                let local = stream.local_address();
+                server.spawn(async move {
+                    connection(this, stream.into_io(), local).await;
+                    drop(place);
+                });
+            }
+            // The client went before it was its turn.
+            Err(NetError::ConnectionAborted | NetError::ConnectionReset) => {}
+            // Another container of the pod holds too many; what this one closes makes room.
+            Err(NetError::TooManySockets) => tokio::task::yield_now().await,
+            Err(error) => return error,
+        }
+    }
+}
+
+async fn connection(
+    server: Arc<Server>,
+    io: impl AsyncRead + AsyncWrite + Unpin,
+    local: SocketAddr,
+) {
+    let asked = AtomicBool::new(false);
+    let handle = service_fn(|request| {
+        asked.store(true, Ordering::Relaxed);
+        let server = Arc::clone(&server);
+        async move { Ok::<_, Infallible>(request::respond(server, request, local).await) }
+    });
+    let connection = http1::Builder::new()
+        // A client that has said all it has to say may close its half and still wants its answer.
+        .half_close(true)
+        .max_buf_size(HEAD_BYTES_MAX)
+        .timer(TokioTimer)
+        .header_read_timeout(HEAD_TIME)
+        .serve_connection(TokioIo::new(io), handle);
+    tokio::pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = server.leaving.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            // A connection that never asked for anything would hold up the end until its time is over.
+            if asked.load(Ordering::Relaxed) {
+                connection.await
+            } else {
+                Ok(())
+            }
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a client's connection ended");
+    }
+}
+
+impl Server {
+    /// Runs beside the others until it is done or the process is killed.
+    pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let killed = self.killed.clone();
+        let task = self.tasks.track_future(async move {
+            killed.run_until_cancelled_owned(task).await;
+        });
+        self.process.container.tasks.spawn(task);
+    }
+
+    /// Whether nothing may go on.
+    pub(super) fn is_killed(&self) -> bool {
+        self.killed.is_cancelled()
+    }
+
+    /// Ready when the process is to end.
+    pub(super) async fn leaves(&self) {
+        self.leaving.cancelled().await;
+    }
+
+    /// Writes to the container's log.
+    pub(super) async fn log(&self, text: &str) {
+        // Nobody may be reading any more; the client is told all the same.
+        let _ignored = self.launch.stdio.stderr.write(text.as_bytes()).await;
+    }
+
+    async fn cannot_listen(&self, address: SocketAddr, error: NetError) -> u32 {
+        self.log(&format!("cannot serve HTTP on {address}: {error}\n"))
+            .await;
+        FAILED
+    }
+}

@@ -1,0 +1,461 @@
+//! Single files and configuration in a container's file system.
+
+use std::path::Path;
+
+use crate::harness::{Place, Ran, guest};
+
+/// A place with an image `web` that has files of its own in `/etc/nginx`: the `files` guest, and a shell called `shell`.
+fn place() -> Place {
+    let place = Place::new();
+    let root = place.path().join("rootfs/etc/nginx");
+    std::fs::create_dir_all(&root).expect("made");
+    for name in ["nginx.conf", "mime.types"] {
+        std::fs::write(root.join(name), format!("the image's {name}\n")).expect("written");
+    }
+    // Another name of the same file, and a link that leads to it.
+    std::fs::hard_link(root.join("nginx.conf"), root.join("same")).expect("linked");
+    std::os::unix::fs::symlink("nginx.conf", root.join("link")).expect("linked");
+    for (image, component) in [
+        ("web:1", "files"),
+        ("p3:1", "p3-files"),
+        ("shell:1", "busybox"),
+    ] {
+        let file = guest(component).display().to_string();
+        let loaded = place.peapod(&["image", "load", image, &file, "--rootfs", "rootfs"]);
+        assert_eq!(loaded.code, 0, "{}", loaded.stderr);
+    }
+    place
+}
+
+/// Runs one container `c` of the image `web` with these file operations.
+fn files(place: &Place, volumes: &str, mounts: &str, extra: &str, operations: &[&str]) -> Ran {
+    files_of("web:1", place, volumes, mounts, extra, operations)
+}
+
+fn files_of(
+    image: &str,
+    place: &Place,
+    volumes: &str,
+    mounts: &str,
+    extra: &str,
+    operations: &[&str],
+) -> Ran {
+    let args: Vec<String> = operations.iter().map(|o| format!("{o:?}")).collect();
+    let ran = place.run(
+        &format!(
+            "apiVersion: v1\nkind: Pod\nmetadata: {{name: p}}\nspec:\n  restartPolicy: Never\n  volumes: [{volumes}]\n  \
+             containers:\n  - {{name: c, image: '{image}', args: [{}], volumeMounts: [{mounts}]{extra}}}",
+            args.join(", ")
+        ),
+        &[],
+    );
+    assert_eq!(ran.phase(), "Succeeded", "{}", ran.stderr);
+    ran
+}
+
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).expect("read")
+}
+
+#[test]
+fn g3_a_file_lies_over_one_path_and_its_neighbours_stay() {
+    let place = place();
+    let conf = place.file("my.conf", "mine\n");
+    let ran = files(
+        &place,
+        "{name: v, hostPath: {path: ./my.conf, type: File}}",
+        "{name: v, mountPath: /etc/nginx/nginx.conf}, {name: v, mountPath: /made/deep/new.conf, readOnly: true}",
+        "",
+        &[
+            "read",
+            "/etc/nginx/nginx.conf",
+            "read",
+            "/etc/nginx/../nginx/./link",
+            "read",
+            "/etc/nginx/same",
+            "read",
+            "/etc/nginx/mime.types",
+            "ls",
+            "/etc/nginx",
+            "stat",
+            "/etc/nginx/nginx.conf",
+            "ls",
+            "/made/deep",
+            "read",
+            "/made/deep/new.conf",
+            "append",
+            "/etc/nginx/nginx.conf",
+            "more",
+            "read",
+            "/made/deep/new.conf",
+            "write",
+            "/etc/nginx/link",
+            "short",
+            "stat",
+            "/made/deep/new.conf",
+            "read",
+            "/etc/nginx/nginx.conf/",
+            "ls",
+            "/etc/nginx/nginx.conf",
+            "mkdir",
+            "/etc/nginx/nginx.conf",
+        ],
+    );
+    let refused = ": NotADirectory (Not a directory)";
+    assert_eq!(
+        ran.output_of("c"),
+        [
+            "read /etc/nginx/nginx.conf: ok mine".to_owned(),
+            "read /etc/nginx/../nginx/./link: ok mine".into(),
+            "read /etc/nginx/same: ok the image's nginx.conf".into(),
+            "read /etc/nginx/mime.types: ok the image's mime.types".into(),
+            "ls /etc/nginx: ok link mime.types nginx.conf same".into(),
+            "stat /etc/nginx/nginx.conf: ok file 5".into(),
+            "ls /made/deep: ok new.conf".into(),
+            "read /made/deep/new.conf: ok mine".into(),
+            "append /etc/nginx/nginx.conf: ok".into(),
+            "read /made/deep/new.conf: ok mine\nmore"
+                .lines()
+                .next()
+                .unwrap_or_default()
+                .into(),
+            "more".into(),
+            "write /etc/nginx/link: ok".into(),
+            "stat /made/deep/new.conf: ok file 5".into(),
+            format!("read /etc/nginx/nginx.conf/{refused}"),
+            format!("ls /etc/nginx/nginx.conf{refused}"),
+            "mkdir /etc/nginx/nginx.conf: AlreadyExists (File exists)".into(),
+        ],
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(
+        read(&conf),
+        "short",
+        "the machine's file is the one that was written"
+    );
+}
+
+#[test]
+fn g13_a_mounted_file_is_as_read_only_as_its_mount_says_and_stays_where_it_is() {
+    let place = place();
+    let conf = place.file("my.conf", "mine\n");
+    let ran = files(
+        &place,
+        "{name: v, hostPath: {path: ./my.conf}}, {name: e, emptyDir: {}}",
+        "{name: v, mountPath: /ro.conf, readOnly: true}, {name: v, mountPath: /rw.conf}, {name: e, mountPath: /e}",
+        ", securityContext: {readOnlyRootFilesystem: true}",
+        &[
+            "write",
+            "/ro.conf",
+            "no",
+            "append",
+            "/ro.conf",
+            "no",
+            "rm",
+            "/ro.conf",
+            "mv",
+            "/ro.conf",
+            "/gone",
+            "read",
+            "/ro.conf",
+            "write",
+            "/rw.conf",
+            "yes",
+            "read",
+            "/ro.conf",
+            "write",
+            "/other",
+            "no",
+            "write",
+            "/dev/null",
+            "swallowed",
+            "read",
+            "/dev/null",
+            "write",
+            "/dev/other",
+            "no",
+            "write",
+            "/dev/termination-log",
+            "bye",
+            "read",
+            "/e/../../../../my.conf",
+        ],
+    );
+    let printed = ran.output_of("c");
+    let ok: Vec<bool> = printed.iter().map(|line| line.contains(": ok")).collect();
+    assert_eq!(
+        ok,
+        [
+            false, false, false, false, true, true, true, false, true, true, false, true, false
+        ],
+        "{printed:#?}"
+    );
+    assert!(
+        printed[0].ends_with("ReadOnlyFilesystem (Read-only file system)"),
+        "{printed:#?}"
+    );
+    assert!(
+        printed[2].contains("busy"),
+        "as Linux says of a mount point: {printed:#?}"
+    );
+    assert_eq!(
+        printed[9], "read /dev/null: ok",
+        "a null device keeps nothing"
+    );
+    assert_eq!(read(&conf), "yes");
+    assert_eq!(ran.terminated("c")["message"], "bye");
+}
+
+#[test]
+fn a_mount_point_is_neither_moved_nor_linked_nor_replaced() {
+    let place = place();
+    place.file("my.conf", "mine\n");
+    let ran = files(
+        &place,
+        "{name: v, hostPath: {path: ./my.conf}}",
+        "{name: v, mountPath: /d/conf}",
+        "",
+        &[
+            "write",
+            "/d/other",
+            "other",
+            "rm",
+            "/d/conf",
+            "mv",
+            "/d/conf",
+            "/d/moved",
+            "mv",
+            "/d/other",
+            "/d/conf",
+            "link",
+            "/d/conf",
+            "/d/second",
+            "link",
+            "/d/other",
+            "/d/conf",
+            "symlink",
+            "other",
+            "/d/conf",
+            "symlink",
+            "conf",
+            "/d/link",
+            "read",
+            "/d/link",
+            "stat",
+            "/d/link",
+            "rm",
+            "/d/link",
+            "mv",
+            "/d",
+            "/renamed",
+            "read",
+            "/renamed/conf",
+            "rm",
+            "/renamed",
+        ],
+    );
+    let printed = ran.output_of("c");
+    let ok: Vec<bool> = printed.iter().map(|line| line.contains(": ok")).collect();
+    assert_eq!(
+        ok,
+        [
+            true, false, false, false, false, false, false, true, true, true, true, true, true,
+            false
+        ],
+        "{printed:#?}"
+    );
+}
+
+#[test]
+fn a_host_path_file_is_one_for_all_containers_shells_and_the_machine() {
+    let place = place();
+    let ran = place.run(
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec:\n  restartPolicy: Never\n  \
+         volumes: [{name: v, hostPath: {path: ./shared.log, type: FileOrCreate}}]\n  initContainers:\n  \
+         - {name: writer, image: 'shell:1', command: [sh, -c, 'echo one > /log; echo two >> /log; cat < /log | wc -l; cat /log /log'], volumeMounts: [{name: v, mountPath: /log}]}\n  containers:\n  \
+         - {name: reader, image: 'shell:1', command: [sh, -c, 'cat /var/log/app; echo no > /var/log/app; echo $?; echo x > /dev/null; cat /dev/null && cp /dev/null /empty && wc -c < /empty; ls /var/log'], volumeMounts: [{name: v, mountPath: /var/log/app, readOnly: true}]}\n",
+        &[],
+    );
+    assert_eq!(
+        ran.output_of("writer"),
+        ["2", "one", "two", "one", "two"],
+        "{}",
+        ran.stderr
+    );
+    let read_there = ran.output_of("reader");
+    assert_eq!(read_there[..2], ["one", "two"], "{read_there:#?}");
+    assert!(
+        read_there.iter().any(|line| line.contains("ead-only")),
+        "{read_there:#?}"
+    );
+    assert!(read_there.contains(&"0".to_owned()), "{read_there:#?}");
+    assert_eq!(
+        read_there.last().map(String::as_str),
+        Some("app"),
+        "{read_there:#?}"
+    );
+    assert_eq!(read(&place.path().join("shared.log")), "one\ntwo\n");
+}
+
+#[test]
+fn g11_a_sub_path_may_name_a_file_which_never_updates() {
+    let place = place();
+    let ran = place.run(
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec:\n  restartPolicy: Never\n  volumes: [{name: v, emptyDir: {}}]\n  initContainers:\n  \
+         - {name: first, image: 'shell:1', command: [sh, -c, 'echo old > /v/conf; chmod 644 /v/conf 2>/dev/null; true'], volumeMounts: [{name: v, mountPath: /v}]}\n  containers:\n  \
+         - {name: c, image: 'shell:1', command: [sh, -c, 'echo new > /v/next; mv /v/next /v/conf; cat /v/conf /etc/conf'], volumeMounts: [{name: v, mountPath: /v}, {name: v, mountPath: /etc/conf, subPath: conf}]}\n",
+        &[],
+    );
+    assert_eq!(ran.output_of("c"), ["new", "old"], "{}", ran.stderr);
+}
+
+#[test]
+fn what_cannot_be_mounted_says_why() {
+    let place = place();
+    place.file("my.conf", "mine\n");
+    std::fs::create_dir(place.path().join("d")).expect("made");
+    for (volume, mount, why) in [
+        (
+            "hostPath: {path: ./my.conf}",
+            "mountPath: /x, subPath: sub",
+            "failed to prepare subPath",
+        ),
+        (
+            "hostPath: {path: ./my.conf}",
+            "mountPath: /etc/nginx",
+            "mount point /etc/nginx",
+        ),
+        (
+            "hostPath: {path: ./d, type: File}",
+            "mountPath: /x",
+            "is not a file",
+        ),
+        (
+            "hostPath: {path: ./none, type: File}",
+            "mountPath: /x",
+            "is not a file",
+        ),
+        (
+            "hostPath: {path: /dev/null, type: CharDevice}",
+            "mountPath: /x",
+            "neither a directory nor a regular file",
+        ),
+    ] {
+        let ran = place.run(
+            &format!(
+                "apiVersion: v1\nkind: Pod\nmetadata: {{name: p}}\nspec:\n  restartPolicy: Never\n  volumes: [{{name: v, {volume}}}]\n  containers:\n  \
+                 - {{name: c, image: 'web:1', volumeMounts: [{{name: v, {mount}}}]}}"
+            ),
+            &["--timeout", "500ms"],
+        );
+        assert_eq!(ran.code, 124, "{volume}, {mount}: {}", ran.stderr);
+        assert!(ran.shows(why), "{volume}, {mount}: {}", ran.stderr);
+    }
+}
+
+#[test]
+fn wasi_0_3_sees_mounted_files_as_0_2_does() {
+    let place = place();
+    let conf = place.file("my.conf", "mine\n");
+    let ran = files_of(
+        "p3:1",
+        &place,
+        "{name: v, hostPath: {path: ./my.conf}}",
+        "{name: v, mountPath: /etc/nginx/nginx.conf}, {name: v, mountPath: /ro, readOnly: true}",
+        "",
+        &[
+            "read",
+            "etc/nginx/nginx.conf",
+            "read",
+            "etc/nginx/link",
+            "read",
+            "etc/nginx/same",
+            "stat",
+            "etc/nginx/nginx.conf",
+            "same",
+            "etc/nginx/link",
+            "ro",
+            "same",
+            "etc/nginx/same",
+            "ro",
+            "write",
+            "ro",
+            "no",
+            "touch",
+            "ro",
+            "touch",
+            "etc/nginx/nginx.conf",
+            "rm",
+            "ro",
+            "mv",
+            "ro",
+            "gone",
+            "mv",
+            "etc/nginx/same",
+            "ro",
+            "link",
+            "ro",
+            "second",
+            "write",
+            "etc/nginx/nginx.conf",
+            "yes",
+            "read",
+            "ro",
+            "write",
+            "dev/null",
+            "swallowed",
+            "stat",
+            "dev/null",
+            "read",
+            "dev/null",
+            "write",
+            "own",
+            "other files as ever",
+            "mv",
+            "own",
+            "moved",
+            "link",
+            "moved",
+            "linked",
+            "touch",
+            "linked",
+            "rm",
+            "moved",
+            "stat",
+            "linked",
+        ],
+    );
+    assert_eq!(
+        ran.output_of("c"),
+        [
+            "read etc/nginx/nginx.conf: ok mine",
+            "read etc/nginx/link: ok mine",
+            "read etc/nginx/same: ok the image's nginx.conf",
+            "stat etc/nginx/nginx.conf: ok DescriptorType::RegularFile 5",
+            "same etc/nginx/link: ok true",
+            "same etc/nginx/same: ok false",
+            "write ro: ErrorCode::ReadOnly",
+            "touch ro: ErrorCode::NotPermitted",
+            "touch etc/nginx/nginx.conf: ok",
+            "rm ro: ErrorCode::Busy",
+            "mv ro: ErrorCode::Busy",
+            "mv etc/nginx/same: ErrorCode::Busy",
+            "link ro: ErrorCode::CrossDevice",
+            "write etc/nginx/nginx.conf: ok",
+            "read ro: ok yes",
+            "write dev/null: ok",
+            "stat dev/null: ok DescriptorType::RegularFile 0",
+            "read dev/null: ok",
+            "write own: ok",
+            "mv own: ok",
+            "link moved: ok",
+            "touch linked: ok",
+            "rm moved: ok",
+            "stat linked: ok DescriptorType::RegularFile 19",
+        ],
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(read(&conf), "yes");
+}
