@@ -9,6 +9,7 @@
 mod bad_input;
 mod command;
 mod harness;
+mod http;
 mod images;
 mod lifecycle;
 mod network;

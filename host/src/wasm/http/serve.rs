@@ -28,8 +28,10 @@ const REQUESTS_MAX: usize = 1000;
 const CONNECTIONS_MAX: usize = 10_000;
 /// Connections that wait to be accepted.
 const BACKLOG: usize = 1024;
-/// A request's line and headers. It also bounds what one connection buffers.
+/// A request's line and headers.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
+/// What one connection buffers, either way.
+const BUFFER_BYTES_MAX: usize = 128 * 1024;
 /// How long a connection may stay silent between requests, or take to send the head of one.
 const HEAD_TIME: Duration = Duration::from_secs(75);
 /// What a container ends with that cannot listen.
@@ -118,7 +120,8 @@ async fn connection(
     let connection = http1::Builder::new()
         // A client that has said all it has to say may close its half and still wants its answer.
         .half_close(true)
-        .max_buf_size(HEAD_BYTES_MAX)
+        .max_header_size(HEAD_BYTES_MAX)
+        .max_buf_size(BUFFER_BYTES_MAX)
         .timer(TokioTimer)
         .header_read_timeout(HEAD_TIME)
         .serve_connection(TokioIo::new(io), handle);
