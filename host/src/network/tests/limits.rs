@@ -137,3 +137,61 @@ async fn a_stream_takes_no_more_than_its_bound_without_a_permit() {
         .count();
     assert_eq!(taken, 4);
 }
+
+/// Threads that connect, write, accept, close and detach in each other's way: a lock taken in the wrong order would end it here.
+#[test]
+fn pods_that_come_and_go_amid_traffic_leave_nothing_behind() {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(4)
+        .enable_time()
+        .build()
+        .unwrap();
+    let switch = network();
+    let traffic = {
+        let switch = Arc::clone(&switch);
+        async move {
+            let mut tasks = Vec::new();
+            for task in 0..8usize {
+                let switch = Arc::clone(&switch);
+                tasks.push(tokio::spawn(async move {
+                    for round in 0..300usize {
+                        // Two tasks share a pod, so that one of them detaches it under the other's hands.
+                        let net = pod(&switch, &format!("p{}", task / 2));
+                        let listener = bind(&net, address("0.0.0.0:0"))
+                            .and_then(|mut socket| socket.listen(2));
+                        let other = pod(&switch, &format!("p{}", (task + round) % 4));
+                        let mut held = Vec::new();
+                        if let Ok(listener) = &listener {
+                            let remote = at(&net, listener.local_address().port());
+                            for _ in 0..3 {
+                                let socket = TcpSocket::new(&other, Family::V4);
+                                held.extend(socket.and_then(|mut socket| socket.connect(remote)));
+                            }
+                            tokio::task::yield_now().await;
+                            if let Some(Ok(stream)) = listener.try_accept() {
+                                let _ = stream.write(Bytes::from_static(b"unread"));
+                            }
+                        }
+                        if round % 3 == 0 {
+                            net.release();
+                        }
+                        drop(listener);
+                        for connecting in held {
+                            drop(connecting.await);
+                        }
+                    }
+                }));
+            }
+            for task in tasks {
+                task.await.unwrap();
+            }
+        }
+    };
+    let limit = std::time::Duration::from_secs(60);
+    let done = runtime.block_on(async { tokio::time::timeout(limit, traffic).await });
+    done.expect("nobody waits for a lock forever");
+    for name in 0..4 {
+        switch.detach(&identity(&format!("p{name}")).uid);
+    }
+    assert_eq!(switch.stats(), crate::network::NetworkStats::default());
+}

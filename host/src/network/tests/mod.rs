@@ -2,6 +2,7 @@
 
 mod limits;
 mod model;
+mod options;
 mod ports;
 mod services;
 mod shaping;
@@ -17,8 +18,8 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 
 use super::{
-    EgressPolicy, Family, NetError, NetworkSettings, PodIdentity, PodNetwork, Switch, TcpListener,
-    TcpSocket, TcpStream, UdpSocket,
+    EgressPolicy, Family, NetError, NetworkSettings, PodIdentity, PodNetwork, ResolvConf, Switch,
+    TcpListener, TcpSocket, TcpStream, UdpSocket,
 };
 
 fn network() -> Arc<Switch> {
@@ -36,7 +37,7 @@ fn identity(name: &str) -> PodIdentity {
         ingress_bits_per_second: None,
         egress_bits_per_second: None,
         egress: EgressPolicy::default(),
-        resolv: crate::network::ResolvConf::default(),
+        resolv: ResolvConf::default(),
     }
 }
 
