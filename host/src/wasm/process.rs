@@ -255,6 +255,11 @@ impl Process {
         }
     }
 
+    /// The signal it is to die by, if there is one.
+    pub(super) fn dies(&self) -> Option<u32> {
+        Some(*self.death.borrow()).filter(|signal| *signal != 0)
+    }
+
     fn die(&self, number: u32) {
         set_first(&self.death, number);
     }
@@ -357,6 +362,7 @@ async fn instance(process: &Arc<Process>, launch: &Launch) -> Ended {
     match result {
         Ok(Ok(())) => Ended::Exit(0),
         Ok(Err(())) => Ended::Exit(1),
+        Err(_) if process.dies().is_some() => Ended::Exit(128 + process.dies().unwrap_or(KILL)),
         Err(error) => {
             if error.downcast_ref::<OutOfMemory>().is_some() {
                 // As under a kubelet (memory.oom.group): the whole container goes, not one process of it.
