@@ -6,9 +6,10 @@ export CARGO_TERM_COLOR := env("CARGO_TERM_COLOR", "auto")
 default:
     @just --list --unsorted
 
-# Make the machine ready: the wasm32-wasip2 target for the guests
+# Make the machine ready: the wasm32-wasip2 target for the guests, and a C compiler for it where one can be had
 setup:
     guests/setup-target.sh
+    guests/setup-c.sh || [ "${CI:-}" != true ]
 
 # Build the guests and the sample images into guests/dist
 guests: setup

@@ -18,6 +18,8 @@ texts=(preview1 needs-missing)
 no_guests=(command nettools pack pod web)
 # The guest written in Python.
 python=python-net
+# Guests written in C; each is c/samples/NAME.c.
+c_samples=(posix-mq posix-check)
 
 die() { printf 'build: %s\n' "$*" >&2; exit 1; }
 is_in() {
@@ -95,11 +97,12 @@ for crate in "${no_guests[@]}"; do
   if [ "$crate" = pod ]; then crate=peapod-guest; fi
   selection+=(--exclude "$crate")
 done
-wanted_texts=() wants_python=
+wanted_texts=() wants_python= wanted_c=()
 if [ $# -eq 0 ]; then
   build "${selection[@]}"
   wanted_texts=("${texts[@]}")
   wants_python=1
+  wanted_c=("${c_samples[@]}")
 else
   targets=()
   for name in "$@"; do
@@ -107,6 +110,8 @@ else
       wanted_texts+=("$name")
     elif [ "$name" = "$python" ]; then
       wants_python=1
+    elif is_in "$name" "${c_samples[@]}"; then
+      wanted_c+=("$name")
     elif [ -f "behaviours/src/bin/$name.rs" ]; then
       targets+=(--bin "$name")
     elif [ -f "$name/src/main.rs" ] && ! is_in "$name" "${no_guests[@]}"; then
@@ -167,6 +172,35 @@ if [ -n "$wants_python" ] && ! build_python; then
   # The others are of use without it, but nobody may believe it tested.
   if [ "${CI:-}" = true ] || [ $# -gt 0 ]; then die "$python could not be built"; fi
   printf 'build: %s could not be built, and is left out\n' "$python" >&2
+fi
+
+# --- C ----------------------------------------------------------------------------------------------------------------------------
+
+# POSIX's names over peapod:pod are a few objects, linked into every guest in C; `wit-bindgen` makes what they call.
+build_c() {
+  local objects=$work/c file name common c_compiler c_include c_lib c_builtins c_linker c_wasm_ld_dir
+  "$guests/setup-c.sh" || return 1
+  # shellcheck source=/dev/null
+  . "$guests/.toolchain/c"
+  mkdir -p "$objects"
+  pack c-bindings wit communication "$objects"
+  # Its own headers come before the C library's, which may have the same names without anything behind them.
+  common=(--target="$target" -O2 -ffunction-sections -fdata-sections -nostdlibinc -Ic/include -isystem "$c_include" -I"$objects" -c)
+  "$c_compiler" "${common[@]}" "$objects/communication.c" -o "$objects/communication.o" || return 1
+  for file in c/src/*.c; do
+    "$c_compiler" "${common[@]}" -Wall -Wextra -Werror "$file" -o "$objects/$(basename "$file" .c).o" || return 1
+  done
+  for name in "$@"; do
+    "$c_compiler" "${common[@]}" -Wall -Wextra -Werror "c/samples/$name.c" -o "$work/$name.o" || return 1
+    PATH=$c_wasm_ld_dir:$PATH "$c_linker" "$c_lib/crt1-command.o" "$work/$name.o" "$objects"/*.o -L"$c_lib" -lc "$c_builtins" \
+      --gc-sections -s -o "$work/$name.wasm" || return 1
+    place "$work/$name.wasm" "$name.wasm"
+  done
+}
+
+if [ ${#wanted_c[@]} -gt 0 ] && ! build_c "${wanted_c[@]}"; then
+  if [ "${CI:-}" = true ] || [ $# -gt 0 ]; then die "${wanted_c[*]} could not be built"; fi
+  printf 'build: %s could not be built, and are left out\n' "${wanted_c[*]}" >&2
 fi
 
 # --- root folders -----------------------------------------------------------------------------------------------------------------

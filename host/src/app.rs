@@ -7,14 +7,15 @@ use anyhow::Context as _;
 use tokio::sync::{broadcast, mpsc, watch};
 
 use crate::clock::RealClock;
+use crate::controllers::keep_endpoints;
 use crate::engine::{Config, Notice, NoticeKind};
 use crate::images::{ContentStore, Images, Overrides};
 use crate::logs::{LogQueue, LogReader};
-use crate::manifest::Loaded;
+use crate::manifest::{LoadedConfigMap, LoadedPod, LoadedService, object};
 use crate::model::ImagePullPolicy;
-use crate::network::{NetworkSettings, Refusal, Switch};
+use crate::network::{NetworkSettings, NodePortFault, NodePorts, Refusal, Switch};
 use crate::node::{Node, PodNotice, RunDir};
-use crate::ports::{Clock, Image, PullError, PullRequest};
+use crate::ports::{Clock, ConfigSource, Image, PullError, PullRequest};
 use crate::sandbox::{HostSettings, VirtualHosts};
 use crate::store::{ApiStore, Conflict};
 use crate::volumes::LocalVolumes;
@@ -55,7 +56,7 @@ pub struct App {
     pub clock: Arc<dyn Clock>,
     /// The pods' network.
     pub network: Arc<Switch>,
-    tasks: [tokio::task::JoinHandle<()>; 2],
+    tasks: [tokio::task::JoinHandle<()>; 3],
     /// Removed with the app.
     _run_dir: Arc<RunDir>,
 }
@@ -76,20 +77,20 @@ impl App {
         let code = Arc::new(CodeCache::new(engine, &code_dir(data_dir)));
         let compiling = code.compiling();
         let (queue, logs) = LogQueue::new(Arc::clone(&clock));
+        let store = Arc::new(ApiStore::default());
         let switch = Switch::new(settings.network)?;
         let ports = Ports {
             hosts: Arc::new(VirtualHosts::new(Arc::clone(&switch), settings.hosts)),
             images: Arc::new(Images::new(content_store(data_dir), settings.overrides)),
             volumes: Arc::new(LocalVolumes::new(
                 run_dir.pods(),
-                Arc::new(NoConfigMaps),
+                Arc::clone(&store) as Arc<dyn ConfigSource>,
                 Arc::clone(&clock),
             )),
             runtime: Arc::new(WasmRuntime::new(code, Arc::clone(&clock))),
             logs: Arc::new(queue),
             clock: Arc::clone(&clock),
         };
-        let store = Arc::new(ApiStore::default());
         let (notes, notices) = mpsc::unbounded_channel();
         let refusals = tell_refusals(
             switch.refusals(),
@@ -98,6 +99,7 @@ impl App {
             notes.clone(),
         );
         let refusals = tokio::spawn(refusals);
+        let endpoints = tokio::spawn(keep_services(Arc::clone(&store), Arc::clone(&switch)));
         let node = Node::new(Arc::clone(&store), ports, settings.engine, notes);
         let node = tokio::spawn(node.run());
         let sweeper = Arc::clone(&run_dir);
@@ -109,14 +111,28 @@ impl App {
             compiling,
             clock,
             network: switch,
-            tasks: [node, refusals],
+            tasks: [node, refusals, endpoints],
             _run_dir: run_dir,
         })
     }
 
     /// Adds a pod; the node starts it at once.
-    pub fn add(&self, loaded: Loaded, base_dir: Arc<Path>) -> Result<(), Conflict> {
-        let added = self.store.create(loaded.pod, loaded.object, base_dir);
+    pub fn add(&self, loaded: LoadedPod, base_dir: Arc<Path>) -> Result<(), Conflict> {
+        let added = self.store.create_pod(loaded.pod, loaded.object, base_dir);
+        added.map(drop)
+    }
+
+    /// Adds a Service; its endpoints follow from the pods.
+    pub fn add_service(&self, loaded: LoadedService) -> Result<(), Conflict> {
+        let document = object::service(&loaded.object);
+        let added = self.store.create_service(loaded.service, document);
+        added.map(drop)
+    }
+
+    /// Adds a ConfigMap.
+    pub fn add_config_map(&self, loaded: LoadedConfigMap) -> Result<(), Conflict> {
+        let document = object::config_map(&loaded.object);
+        let added = self.store.create_config_map(loaded.config_map, document);
         added.map(drop)
     }
 }
@@ -127,6 +143,32 @@ impl Drop for App {
             task.abort();
         }
     }
+}
+
+/// Keeps the network's table of Services, and a door for each NodePort.
+async fn keep_services(store: Arc<ApiStore>, switch: Arc<Switch>) {
+    let (tables, mut changed) = watch::channel(());
+    let network = Arc::clone(&switch);
+    let endpoints = keep_endpoints(store, move |table| {
+        network.set_services(table);
+        tables.send_replace(());
+    });
+    let doors = async move {
+        let mut doors = NodePorts::default();
+        while changed.changed().await.is_ok() {
+            for fault in doors.apply(&switch, &switch.services()).await {
+                let NodePortFault {
+                    namespace, name, ..
+                } = &fault;
+                tracing::warn!(
+                    "service {namespace}/{name}: node port {}: {}",
+                    fault.port,
+                    fault.error
+                );
+            }
+        }
+    };
+    tokio::join!(endpoints, doors);
 }
 
 /// What a pod was refused of the real network becomes an event of it.
@@ -142,7 +184,7 @@ async fn tell_refusals(
             Err(broadcast::error::RecvError::Lagged(_)) => continue,
             Err(broadcast::error::RecvError::Closed) => return,
         };
-        let Some(object) = store.get(&refusal.pod) else {
+        let Some(object) = store.pod(&refusal.pod) else {
             continue;
         };
         let notice = Notice {
@@ -194,14 +236,5 @@ pub fn check_image_file(images: &Images, request: &PullRequest) -> Result<(), St
             Err(PullError::NeverPull(request.reference.clone()).to_string())
         }
         Err(error) => Err(format!("{}: {error}", path.display())),
-    }
-}
-
-/// A host whose store keeps no ConfigMaps.
-struct NoConfigMaps;
-
-impl crate::ports::ConfigSource for NoConfigMaps {
-    fn config_map(&self, _: &str, _: &str) -> Option<Arc<crate::model::ConfigMap>> {
-        None
     }
 }

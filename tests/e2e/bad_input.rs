@@ -216,3 +216,85 @@ fn usage_errors_are_status_2_and_help_is_0() {
     assert_eq!(place.peapod(&["--help"]).code, 0);
     assert_eq!(place.peapod(&["--version"]).code, 0);
 }
+
+#[test]
+fn a_publish_nobody_can_do_is_refused_before_anything_starts() {
+    let place = Place::new();
+    place.file(
+        "pod.yaml",
+        &format!("{HEAD}  containers:\n  - {{name: c, image: x, ports: [{{name: http, containerPort: 80}}, {{containerPort: 81}}]}}"),
+    );
+    for (publish, said) in [
+        ("8080:q", "no pod \"q\" in these manifests; there is p"),
+        ("8080:p", "several TCP ports: say which, 80 or 81"),
+        ("8080:p:https", "no TCP port named \"https\""),
+        ("8080:p/udp", "names no UDP port"),
+    ] {
+        let text = refused(&place, &["run", "--publish", publish, "pod.yaml"]);
+        let start = format!("error: --publish {publish}: ");
+        assert!(text.starts_with(&start) && text.contains(said), "{text}");
+        assert_eq!(text.lines().count(), 1, "{text}");
+    }
+    for publish in ["0:p", "p", "8080:p:0", "1.2.3:80:p", "::1:80:p"] {
+        let ran = place.peapod(&["run", "--publish", publish, "pod.yaml"]);
+        assert_eq!(ran.code, 2, "{}", ran.stderr);
+        assert!(
+            ran.stderr.contains("--publish") && ran.stderr.contains(publish),
+            "{}",
+            ran.stderr
+        );
+    }
+}
+
+#[test]
+fn ranges_and_rules_that_are_none_are_refused() {
+    let place = Place::new();
+    place.file(
+        "pod.yaml",
+        &format!("{HEAD}  containers: [{{name: c, image: x}}]"),
+    );
+    for (flag, value) in [
+        ("--pod-cidr", "10.0.0.0"),
+        ("--service-cidr", "10.0.0.0/33"),
+        ("--service-cidr", "10.0.0.0/30"),
+        ("--egress", "some"),
+    ] {
+        let ran = place.peapod(&["run", flag, value, "pod.yaml"]);
+        assert_eq!(ran.code, 2, "{flag}: {}", ran.stderr);
+        assert!(
+            ran.stderr.contains(flag) && ran.stderr.contains(value),
+            "{}",
+            ran.stderr
+        );
+    }
+}
+
+#[test]
+fn n11_services_are_checked_over_all_files_and_need_a_pod_beside_them() {
+    let place = Place::new();
+    let service = |name: &str, spec: &str| {
+        format!("{{apiVersion: v1, kind: Service, metadata: {{name: {name}}}, spec: {{{spec}}}}}")
+    };
+    place.file(
+        "a.yaml",
+        &service("a", "type: NodePort, ports: [{port: 80, nodePort: 30080}]"),
+    );
+    place.file(
+        "b.yaml",
+        &service("b", "type: NodePort, ports: [{port: 80, nodePort: 30080}]"),
+    );
+    place.file("c.yaml", &service("a", "ports: [{port: 80}]"));
+    let text = refused(&place, &["run", "a.yaml", "b.yaml", "c.yaml"]);
+    assert!(
+        text.contains("b.yaml: document 1: Service \"b\": spec.ports[0].nodePort: Invalid value: 30080: provided port is already allocated"),
+        "{text}"
+    );
+    assert!(
+        text.contains(
+            "c.yaml: document 1: Service \"a\": metadata.name: services \"a\" already exists"
+        ),
+        "{text}"
+    );
+    let text = refused(&place, &["run", "a.yaml"]);
+    assert_eq!(text, "error: no pods in these manifests\n");
+}

@@ -11,6 +11,7 @@ mod command;
 mod harness;
 mod http;
 mod images;
+mod ipc;
 mod lifecycle;
 mod network;
 mod processes;

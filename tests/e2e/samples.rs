@@ -175,6 +175,16 @@ fn javaweb_hands_its_war_from_the_init_container_to_tomcat() {
 }
 
 #[test]
+fn kubia_tells_its_hostname_and_serves_until_it_is_stopped() {
+    let place = Place::with_images();
+    let ran = run(&place, "kubia-http.yaml", &["--timeout", "4s"]);
+    assert_eq!(ran.code, 124, "{}", ran.stderr);
+    let log = ran.output_of("kubia").join("\n");
+    assert!(log.contains("Local hostname is kubia-http"), "{log}");
+    assert_eq!(ran.container("kubia")["restartCount"], 0);
+}
+
+#[test]
 fn every_other_manifest_ends_as_it_says() {
     let place = Place::with_images();
     for (name, code, phase) in [
@@ -215,7 +225,11 @@ fn every_other_manifest_ends_as_it_says() {
 
 #[test]
 fn every_manifest_is_tested() {
-    let here = include_str!("samples.rs");
+    let here = concat!(
+        include_str!("samples.rs"),
+        include_str!("network.rs"),
+        include_str!("ipc.rs")
+    );
     for entry in std::fs::read_dir(project().join("manifests")).expect("read") {
         let name = entry
             .expect("read")

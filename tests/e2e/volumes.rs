@@ -459,3 +459,104 @@ fn wasi_0_3_sees_mounted_files_as_0_2_does() {
     );
     assert_eq!(read(&conf), "yes");
 }
+
+/// A ConfigMap `web` and, after it, a pod of one container `c` that runs this in a shell.
+fn configured(place: &Place, volume: &str, mounts: &str, script: &str, args: &[&str]) -> Ran {
+    place.run(
+        &format!(
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: web}}\n\
+             data:\n  nginx.conf: |\n    listen 80;\n  motd: hello\nbinaryData: {{blob: AAEC}}\n---\n\
+             apiVersion: v1\nkind: Pod\nmetadata: {{name: p}}\nspec:\n  restartPolicy: Never\n  volumes: [{{name: v, configMap: {volume}}}]\n  \
+             containers:\n  - name: c\n    image: shell:1\n    volumeMounts: [{mounts}]\n    command: [sh, -c, '{script}']\n"
+        ),
+        args,
+    )
+}
+
+#[test]
+fn g5_a_config_map_is_a_read_only_folder_of_links() {
+    let place = place();
+    let ran = configured(
+        &place,
+        "{name: web, defaultMode: 0440}",
+        "{name: v, mountPath: /etc/config}",
+        "ls /etc/config; cat /etc/config/nginx.conf /etc/config/motd; echo; readlink /etc/config/motd; \
+         wc -c < /etc/config/blob; cat < /etc/config/..data/motd; echo; \
+         echo x > /etc/config/motd || echo refused; rm /etc/config/motd || echo refused; touch /etc/config/new || echo refused",
+        &[],
+    );
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let printed = ran.output_of("c");
+    let printed: Vec<_> = printed.iter().filter(|l| !l.contains(": ")).collect();
+    assert_eq!(
+        printed,
+        [
+            "blob",
+            "motd",
+            "nginx.conf",
+            "listen 80;",
+            "hello",
+            "..data/motd",
+            "3",
+            "hello",
+            "refused",
+            "refused",
+            "refused"
+        ],
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
+fn g11_one_key_lies_over_one_file_of_the_image_and_items_choose_paths_and_modes() {
+    let place = place();
+    let ran = configured(
+        &place,
+        "{name: web, items: [{key: nginx.conf, path: deep/main.conf, mode: 0600}]}",
+        "{name: v, mountPath: /etc/nginx/nginx.conf, subPath: deep/main.conf}, {name: v, mountPath: /all}",
+        "cat /etc/nginx/nginx.conf /etc/nginx/mime.types; ls /etc/nginx /all /all/deep; \
+         echo x > /etc/nginx/nginx.conf || echo refused; rm /etc/nginx/nginx.conf || echo refused",
+        &[],
+    );
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let printed = ran.output_of("c").join("\n");
+    assert!(
+        printed.starts_with("listen 80;\nthe image's mime.types\n"),
+        "{printed}"
+    );
+    assert!(
+        printed.contains("link\nmime.types\nnginx.conf\nsame"),
+        "the neighbours stay: {printed}"
+    );
+    assert!(printed.contains("main.conf"), "{printed}");
+    assert!(!printed.contains("motd"), "G7: {printed}");
+    assert_eq!(printed.matches("refused").count(), 2, "G4: {printed}");
+}
+
+#[test]
+fn g7_a_missing_config_map_or_key_waits_with_kubernetes_words_and_an_optional_one_does_not() {
+    let place = place();
+    let mount = "{name: v, mountPath: /v}";
+    for (volume, why) in [
+        ("{name: none}", "configmap \"none\" not found"),
+        (
+            "{name: web, items: [{key: gone, path: gone}]}",
+            "configmap references non-existent config key: gone",
+        ),
+    ] {
+        let ran = configured(&place, volume, mount, "echo ran", &["--timeout", "500ms"]);
+        assert_eq!(ran.code, 124, "{volume}: {}", ran.stderr);
+        let message = format!("MountVolume.SetUp failed for volume \"v\" : {why}");
+        assert!(ran.shows("FailedMount"), "M2, {volume}: {}", ran.stderr);
+        assert!(ran.shows(&message), "{volume}: {}", ran.stderr);
+        assert!(ran.output_of("c").is_empty(), "{volume}: {}", ran.stderr);
+    }
+    for volume in [
+        "{name: none, optional: true}",
+        "{name: web, optional: true, items: [{key: gone, path: gone}]}",
+    ] {
+        let ran = configured(&place, volume, mount, "ls /v; echo ran", &[]);
+        assert_eq!(ran.output_of("c"), ["ran"], "{volume}: {}", ran.stderr);
+    }
+}

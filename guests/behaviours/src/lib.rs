@@ -1,8 +1,8 @@
 //! What the guests of one behaviour share.
 
+pub mod fetch;
 pub mod lines;
 mod trips;
-pub mod fetch;
 
 use std::fmt::Display;
 use std::io::Write as _;

@@ -14,7 +14,7 @@ mod route;
 mod template;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::rc::Rc;
 
@@ -101,8 +101,7 @@ async fn run(config: Config) -> ExitCode {
     for warning in &config.warnings {
         errors.say(Level::Warn, warning);
     }
-    // It is for scripts in the container; what they send a signal to is process 1.
-    if let Err(e) = std::fs::write(&config.pid, "1\n") {
+    if let Err(e) = write_pid(&config.pid) {
         let text = format!(
             "open() \"{}\" failed ({})",
             config.pid.display(),
@@ -125,6 +124,14 @@ async fn run(config: Config) -> ExitCode {
     web::serve(listeners, limits, handler, stopped(&errors)).await;
     errors.say(Level::Notice, "exit");
     ExitCode::SUCCESS
+}
+
+/// It is for scripts in the container: what they send a signal to is process 1. The image has no /var/run of its own.
+fn write_pid(path: &Path) -> std::io::Result<()> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    std::fs::write(path, "1\n")
 }
 
 /// A listener for each address that a server names.

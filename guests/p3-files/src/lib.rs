@@ -30,7 +30,10 @@ impl wasip3::exports::cli::run::Guest for Files {
                 "write" => write(&root, &path, second).await,
                 "stat" => stat(&root, &path).await,
                 "touch" => touch(&root, &path).await,
-                "rm" => root.unlink_file_at(path.clone()).await.map(|()| String::new()),
+                "rm" => root
+                    .unlink_file_at(path.clone())
+                    .await
+                    .map(|()| String::new()),
                 "mv" => {
                     let moved = root.rename_at(path.clone(), &root, second).await;
                     moved.map(|()| String::new())
@@ -75,7 +78,9 @@ async fn read(root: &Descriptor, path: &str) -> Outcome {
 
 async fn write(root: &Descriptor, path: &str, text: String) -> Outcome {
     let open = OpenFlags::CREATE | OpenFlags::TRUNCATE;
-    let file = root.open_at(FOLLOW, path.into(), open, DescriptorFlags::WRITE).await?;
+    let file = root
+        .open_at(FOLLOW, path.into(), open, DescriptorFlags::WRITE)
+        .await?;
     let (mut writer, reader) = wasip3::wit_stream::new();
     let written = file.write_via_stream(reader, 0);
     writer.write_all(text.into_bytes()).await;

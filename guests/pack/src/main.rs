@@ -1,11 +1,14 @@
-//! `pack wat IN.wat OUT.wasm` turns text into a module or component; `pack war DIR OUT.war` zips a folder, always into the same bytes.
-//! A tool of the build: it runs on the building machine, so that neither `zip` nor `wat2wasm` has to be installed.
+//! `pack wat IN.wat OUT.wasm` turns text into a module or component; `pack war DIR OUT.war` zips a folder, always into the same bytes;
+//! `pack c-bindings WIT_DIR WORLD OUT_DIR` writes a world's bindings for C.
+//! A tool of the build: it runs on the building machine, so that neither `zip` nor `wat2wasm` nor `wit-bindgen` has to be installed.
 
 use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use wit_bindgen_core::Files;
+use wit_bindgen_core::wit_parser::Resolve;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipWriter};
 
@@ -15,7 +18,8 @@ fn main() -> ExitCode {
     let done = match words[..] {
         ["wat", from, to] => text_to_binary(from, to),
         ["war", from, to] => archive(Path::new(from), to),
-        _ => Err("usage: pack wat IN.wat OUT.wasm | pack war DIR OUT.war".into()),
+        ["c-bindings", from, world, to] => c_bindings(from, world, Path::new(to)),
+        _ => Err("usage: pack wat IN.wat OUT.wasm | pack war DIR OUT.war | pack c-bindings WIT_DIR WORLD OUT_DIR".into()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -28,6 +32,21 @@ fn main() -> ExitCode {
 
 fn text_to_binary(from: &str, to: &str) -> Result<(), Box<dyn Error>> {
     fs::write(to, wat::parse_file(from)?).map_err(|e| format!("{to}: {e}"))?;
+    Ok(())
+}
+
+/// `WORLD.c`, `WORLD.h`, and an object file that tells the linker what the world is.
+fn c_bindings(from: &str, world: &str, to: &Path) -> Result<(), Box<dyn Error>> {
+    let mut resolve = Resolve::default();
+    let (package, _) = resolve.push_path(from)?;
+    let world = resolve.select_world(&[package], Some(world))?;
+    let mut files = Files::default();
+    wit_bindgen_c::Opts::default()
+        .build()
+        .generate(&mut resolve, world, &mut files)?;
+    for (name, bytes) in files.iter() {
+        fs::write(to.join(name), bytes).map_err(|e| format!("{name}: {e}"))?;
+    }
     Ok(())
 }
 

@@ -4,6 +4,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use ipnet::Ipv4Net;
+
+use super::publish::{self, Wanted};
+use crate::network::EgressPolicy;
 
 /// Run Kubernetes Pods of WebAssembly containers: no root, no daemon, no cluster
 #[derive(Parser)]
@@ -72,6 +76,19 @@ pub(super) struct Run {
     /// Longest wait before a container is restarted
     #[arg(long, value_parser = duration, default_value = "300s", value_name = "TIME")]
     pub(super) backoff_cap: Duration,
+    /// Lead a port of this machine (of 127.0.0.1 unless ADDR is given) to a port of a pod; /udp at the end for UDP (may be repeated)
+    #[arg(long, value_parser = publish::parse, value_name = "[ADDR:]PORT:POD[:PORT]")]
+    pub(super) publish: Vec<Wanted>,
+    /// What pods may reach outside: none, dns, all, host[:PORT], CIDR[:PORT], or several with commas [default: none, or what a pod's
+    /// annotation peapod.dev/egress says; if given, annotations only narrow it]
+    #[arg(long, value_name = "RULES")]
+    pub(super) egress: Option<EgressPolicy>,
+    /// Where pods' addresses come from
+    #[arg(long, value_name = "CIDR", default_value = "10.88.0.0/16")]
+    pub(super) pod_cidr: Ipv4Net,
+    /// Where Services' addresses come from; the tenth is the DNS server's
+    #[arg(long, value_name = "CIDR", default_value = "10.89.0.0/16")]
+    pub(super) service_cidr: Ipv4Net,
     /// Run FILE where a manifest says image NAME (may be repeated)
     #[arg(long = "image", value_parser = image_override, value_name = "NAME=FILE")]
     pub(super) images: Vec<(String, PathBuf)>,

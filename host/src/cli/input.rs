@@ -1,4 +1,4 @@
-//! From file arguments to pods, or every fault there is.
+//! From file arguments to objects, or every fault there is.
 
 use std::collections::HashSet;
 use std::io::Read as _;
@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::app::check_image_file;
 use crate::images::Images;
-use crate::manifest::{self, Loaded};
+use crate::manifest::{self, Addresses, Loaded, LoadedConfigMap, LoadedPod, LoadedService};
 use crate::model::{PodUid, Time};
 use crate::ports::PullRequest;
 
@@ -16,26 +16,60 @@ const INPUT_BYTES_MAX: u64 = 64 << 20;
 
 /// A pod and the folder its relative paths start from.
 pub(super) struct Input {
-    pub(super) loaded: Loaded,
+    pub(super) loaded: LoadedPod,
     pub(super) base_dir: Arc<Path>,
 }
 
-/// Reads all files; faults are one line each, all of them at once.
-pub(super) fn read(files: &[PathBuf], now: Time) -> Result<Vec<Input>, Vec<String>> {
+/// Everything the manifests have.
+pub(super) struct Inputs {
+    pub(super) pods: Vec<Input>,
+    pub(super) services: Vec<LoadedService>,
+    pub(super) config_maps: Vec<LoadedConfigMap>,
+}
+
+/// Reads all files; faults are one line each, all of them at once. Services get their addresses from `addresses`.
+pub(super) fn read(
+    files: &[PathBuf],
+    addresses: &mut Addresses,
+    now: Time,
+) -> Result<Inputs, Vec<String>> {
     let mut faults = Vec::new();
-    let mut inputs = Vec::new();
+    let mut all = Vec::new();
+    let mut base_dirs = Vec::new();
     for file in files {
         for path in expand(file, &mut faults) {
             match read_one(&path, now) {
-                Ok(more) => inputs.extend(more),
+                Ok((more, base_dir)) => {
+                    base_dirs.extend(more.iter().map(|_| Arc::clone(&base_dir)));
+                    all.extend(more);
+                }
                 Err(more) => faults.extend(more),
             }
         }
     }
-    let twice = manifest::same_names(inputs.iter().map(|input: &Input| &input.loaded));
     // Within one file `load` has said so already.
-    faults.extend(twice.iter().map(ToString::to_string));
-    if faults.is_empty() && inputs.is_empty() {
+    faults.extend(manifest::same_names(&all).iter().map(ToString::to_string));
+    let mut inputs = Inputs {
+        pods: Vec::new(),
+        services: Vec::new(),
+        config_maps: Vec::new(),
+    };
+    let mut drafts = Vec::new();
+    for (one, base_dir) in all.into_iter().zip(base_dirs) {
+        match one {
+            Loaded::Pod(loaded) => inputs.pods.push(Input {
+                loaded: *loaded,
+                base_dir,
+            }),
+            Loaded::Service(draft) => drafts.push(*draft),
+            Loaded::ConfigMap(loaded) => inputs.config_maps.push(*loaded),
+        }
+    }
+    match addresses.assign(drafts, now) {
+        Ok(services) => inputs.services = services,
+        Err(more) => faults.extend(more.iter().map(ToString::to_string)),
+    }
+    if faults.is_empty() && inputs.pods.is_empty() {
         faults.push("no pods in these manifests".into());
     }
     if faults.is_empty() {
@@ -73,7 +107,7 @@ fn expand(file: &Path, faults: &mut Vec<String>) -> Vec<PathBuf> {
     paths
 }
 
-fn read_one(path: &Path, now: Time) -> Result<Vec<Input>, Vec<String>> {
+fn read_one(path: &Path, now: Time) -> Result<(Vec<Loaded>, Arc<Path>), Vec<String>> {
     let stdin = path == Path::new("-");
     let name = if stdin {
         "standard input".into()
@@ -104,13 +138,7 @@ fn read_one(path: &Path, now: Time) -> Result<Vec<Input>, Vec<String>> {
         .into();
     let mut ids = || PodUid::new(uuid::Uuid::new_v4().to_string());
     match manifest::load(&name, &bytes, &mut ids, now) {
-        Ok(loaded) => Ok(loaded
-            .into_iter()
-            .map(|loaded| Input {
-                loaded,
-                base_dir: Arc::clone(&base_dir),
-            })
-            .collect()),
+        Ok(loaded) => Ok((loaded, base_dir)),
         Err(faults) => Err(faults.iter().map(ToString::to_string).collect()),
     }
 }
@@ -120,7 +148,7 @@ pub(super) fn check_images(inputs: &[Input], images: &Images) -> Result<(), Vec<
     let mut faults = Vec::new();
     let mut seen = HashSet::new();
     for input in inputs {
-        let pod = &input.loaded.pod;
+        let (pod, place) = (&input.loaded.pod, &input.loaded.place);
         let lists = [
             ("initContainers", &pod.spec.init),
             ("containers", &pod.spec.mains),
@@ -138,7 +166,7 @@ pub(super) fn check_images(inputs: &[Input], images: &Images) -> Result<(), Vec<
                 if let Err(detail) = check_image_file(images, &request) {
                     faults.push(format!(
                         "{}: document {}: Pod \"{}\": spec.{list}[{index}].image: {detail}",
-                        input.loaded.file, input.loaded.document, pod.meta.name
+                        place.file, place.document, pod.meta.name
                     ));
                 }
             }

@@ -8,6 +8,7 @@ mod args;
 mod image;
 mod input;
 mod output;
+mod publish;
 mod run;
 mod status_line;
 mod summary;

@@ -9,22 +9,29 @@ use crate::app::{App, Settings, content_store};
 use crate::clock::RealClock;
 use crate::engine::{Backoff, Config};
 use crate::images::{Images, Overrides, normalise};
+use crate::manifest::Addresses;
 use crate::model::{PodUid, Seconds, Time};
+use crate::network::NetworkSettings;
 use crate::ports::Clock as _;
-use crate::store::{Change, ChangeKind, Stored, Version};
+use crate::sandbox::{HostSettings, Publish};
+use crate::store::{Change, ChangeKind, Object, StoredPod, Version};
 
 use super::args::{Global, Prefix, Run};
-use super::input::{self, Input};
+use super::input::{self, Inputs};
 use super::output::Printer;
 use super::status_line::StatusLine;
-use super::{complain, exit, summary};
+use super::{complain, exit, publish, summary};
 
 /// A volume that cannot be removed is tried again for ever by its pod's machine; a command has to end.
 const RELEASE_MAX: Duration = Duration::from_secs(10);
 
 pub(super) fn run(args: Run, global: &Global) -> anyhow::Result<u8> {
     let now = RealClock::new().now();
-    let inputs = match input::read(&args.files, now) {
+    let mut addresses = match Addresses::new(args.service_cidr) {
+        Ok(addresses) => addresses,
+        Err(error) => return Ok(refuse(&[format!("--service-cidr {error}")])),
+    };
+    let inputs = match input::read(&args.files, &mut addresses, now) {
         Ok(inputs) => inputs,
         Err(faults) => return Ok(refuse(&faults)),
     };
@@ -45,24 +52,33 @@ fn refuse(faults: &[String]) -> u8 {
     exit::REFUSED
 }
 
-async fn run_pods(
-    args: Run,
-    inputs: Vec<Input>,
-    data_dir: PathBuf,
-    now: Time,
-) -> anyhow::Result<u8> {
+async fn run_pods(args: Run, inputs: Inputs, data_dir: PathBuf, now: Time) -> anyhow::Result<u8> {
     let overrides = overrides(&args)?;
     let images = Images::new(content_store(&data_dir), overrides.clone());
-    if let Err(faults) = input::check_images(&inputs, &images) {
+    if let Err(faults) = input::check_images(&inputs.pods, &images) {
         return Ok(refuse(&faults));
     }
+    let publish = match published(&args, &inputs) {
+        Ok(publish) => publish,
+        Err(faults) => return Ok(refuse(&faults)),
+    };
     let containers = inputs
+        .pods
         .iter()
         .map(|input| input.loaded.pod.spec.containers().count())
         .sum();
     let mut app = App::start(Settings {
-        network: Default::default(),
-        hosts: Default::default(),
+        network: NetworkSettings {
+            pod_cidr: args.pod_cidr,
+            service_cidr: args.service_cidr,
+            ..NetworkSettings::default()
+        },
+        hosts: HostSettings {
+            publish,
+            egress: args.egress.clone(),
+            // None is what a machine without a resolver has.
+            resolv_conf: std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default(),
+        },
         data_dir,
         engine: config(&args),
         overrides,
@@ -73,8 +89,15 @@ async fn run_pods(
         Prefix::Never => false,
         Prefix::Auto => containers > 1,
     };
-    let mut pods = Vec::with_capacity(inputs.len());
-    for input in inputs {
+    // What pods look for first of all has to be there before them.
+    for config_map in inputs.config_maps {
+        app.add_config_map(config_map)?;
+    }
+    for service in inputs.services {
+        app.add_service(service)?;
+    }
+    let mut pods = Vec::with_capacity(inputs.pods.len());
+    for input in inputs.pods {
         pods.push(input.loaded.pod.meta.uid.clone());
         app.add(input.loaded, input.base_dir)?;
     }
@@ -126,6 +149,12 @@ fn config(args: &Run) -> Config {
     }
 }
 
+fn published(args: &Run, inputs: &Inputs) -> Result<Vec<Publish>, Vec<String>> {
+    let pods: Vec<_> = inputs.pods.iter().map(|input| &input.loaded.pod).collect();
+    let services: Vec<_> = inputs.services.iter().map(|one| &one.service).collect();
+    publish::resolve(&args.publish, &pods, &services)
+}
+
 fn overrides(args: &Run) -> anyhow::Result<Overrides> {
     let mut overrides = Overrides::new();
     for (name, file) in &args.images {
@@ -149,7 +178,7 @@ enum Stopped {
 struct Session {
     pods: Vec<PodUid>,
     /// Every pod as it was last.
-    last: HashMap<PodUid, Stored>,
+    last: HashMap<PodUid, StoredPod>,
     /// Pods that were released and removed.
     gone: HashSet<PodUid>,
     seen: Version,
@@ -213,25 +242,26 @@ impl Session {
         match app.store.since(self.seen) {
             Ok(changes) => {
                 for Change { kind, object } in changes {
-                    self.seen = object.version;
-                    let uid = object.pod.meta.uid.clone();
+                    self.seen = object.version();
+                    // Services and ConfigMaps do not hold a run open.
+                    let Object::Pod(pod) = object else {
+                        continue;
+                    };
+                    let uid = pod.pod.meta.uid.clone();
                     if kind == ChangeKind::Deleted {
                         self.gone.insert(uid.clone());
                     }
-                    self.last.insert(uid, object);
+                    self.last.insert(uid, pod);
                 }
             }
             Err(_) => {
-                let there = app.store.list();
-                self.seen = there
-                    .iter()
-                    .map(|pod| pod.version)
-                    .max()
-                    .unwrap_or(self.seen);
+                let (version, there) = app.store.list();
+                self.seen = version;
                 self.gone = self.pods.iter().cloned().collect();
-                for object in there {
-                    self.gone.remove(&object.pod.meta.uid);
-                    self.last.insert(object.pod.meta.uid.clone(), object);
+                for pod in there.iter().filter_map(Object::as_pod) {
+                    let uid = pod.pod.meta.uid.clone();
+                    self.gone.remove(&uid);
+                    self.last.insert(uid, pod.clone());
                 }
             }
         }
@@ -243,7 +273,7 @@ impl Session {
     }
 
     /// Lets go of what the pods hold, shows what is left to show, and gives the pods as they ended.
-    async fn release(&mut self, app: &mut App) -> Vec<Stored> {
+    async fn release(&mut self, app: &mut App) -> Vec<StoredPod> {
         self.line.clear();
         let mut versions = app.store.versions();
         for uid in &self.pods {
@@ -270,7 +300,7 @@ impl Session {
         let pods = self.pods.iter().filter_map(|uid| last.remove(uid));
         // The deletion is this command's housekeeping, not something that happened to the pod.
         let interrupted = self.why.is_some();
-        pods.map(|pod| Stored {
+        pods.map(|pod| StoredPod {
             deletion: pod.deletion.filter(|_| interrupted),
             ..pod
         })

@@ -7,10 +7,10 @@ use serde_json::Value;
 use super::args::Format;
 use crate::manifest::{object, table};
 use crate::model::{Phase, Time};
-use crate::store::Stored;
+use crate::store::StoredPod;
 
 /// The objects, as `kubectl get -o json` or `-o yaml` prints them: one by itself, several as a List.
-pub(super) fn objects(pods: &[Stored], format: Format) -> anyhow::Result<()> {
+pub(super) fn objects(pods: &[StoredPod], format: Format) -> anyhow::Result<()> {
     let mut values: Vec<Value> = pods.iter().map(value).collect();
     let document = match values.len() {
         1 => values.remove(0),
@@ -26,7 +26,7 @@ pub(super) fn objects(pods: &[Stored], format: Format) -> anyhow::Result<()> {
 }
 
 /// The table of `kubectl get pods` (rules L3–L8).
-pub(super) fn print_table(pods: &[Stored], now: Time) -> io::Result<()> {
+pub(super) fn print_table(pods: &[StoredPod], now: Time) -> io::Result<()> {
     let rows: Vec<_> = pods
         .iter()
         .map(|pod| table::pod_row(&value(pod), now))
@@ -37,12 +37,12 @@ pub(super) fn print_table(pods: &[Stored], now: Time) -> io::Result<()> {
 }
 
 /// Whether every pod ended well.
-pub(super) fn all_succeeded(pods: &[Stored]) -> bool {
-    let phase = |pod: &Stored| pod.status.as_ref().map(|status| status.phase);
+pub(super) fn all_succeeded(pods: &[StoredPod]) -> bool {
+    let phase = |pod: &StoredPod| pod.status.as_ref().map(|status| status.phase);
     pods.iter().all(|pod| phase(pod) == Some(Phase::Succeeded))
 }
 
-fn value(pod: &Stored) -> Value {
+fn value(pod: &StoredPod) -> Value {
     let mut object = (*pod.object).clone();
     if let Some((by, grace)) = pod.deletion {
         object::delete(&mut object, by, grace.unwrap_or(pod.pod.spec.grace));

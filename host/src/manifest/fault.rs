@@ -130,6 +130,11 @@ impl Faults {
         self.list
     }
 
+    /// None so far.
+    pub(super) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
     /// How many so far.
     pub(super) fn len(&self) -> usize {
         self.list.len()
@@ -162,6 +167,11 @@ impl Faults {
 
     /// `Duplicate value: <value>`.
     pub(super) fn duplicate(&mut self, path: &Path<'_>, value: &str) {
+        self.duplicate_of(path, value);
+    }
+
+    /// The same for a value that is no text; `value` as JSON.
+    pub(super) fn duplicate_of(&mut self, path: &Path<'_>, value: impl Shown) {
         let message = format!("Duplicate value: {}", value.shown());
         self.push(path, FaultKind::Duplicate, message);
     }

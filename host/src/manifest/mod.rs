@@ -5,6 +5,7 @@
 //! - never does: I/O, clocks, randomness, async; bytes, times and UIDs are handed in
 //! - talks to: `model` and the `k8s-openapi` types
 
+mod addresses;
 mod convert;
 mod decode;
 mod defaults;
@@ -23,7 +24,10 @@ mod validate;
 #[cfg(test)]
 mod tests;
 
+pub use addresses::{Addresses, RangeError};
 pub use documents::Document;
 pub use fault::{Fault, FaultKind};
-pub use load::{Loaded, load, same_names};
+pub use load::{
+    Loaded, LoadedConfigMap, LoadedPod, LoadedService, Place, ServiceDraft, load, same_names,
+};
 pub use status::status;

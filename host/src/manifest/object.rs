@@ -23,6 +23,20 @@ pub fn pod(object: &k8s::Pod, status: Option<&PodStatus>) -> Value {
     sorted(value)
 }
 
+/// The Service, keys sorted.
+pub fn service(object: &k8s::Service) -> Value {
+    let mut value = serde_json::to_value(object).unwrap_or_default();
+    if let Value::Object(map) = &mut value {
+        map.insert("status".to_owned(), json!({ "loadBalancer": {} }));
+    }
+    sorted(value)
+}
+
+/// The ConfigMap, keys sorted.
+pub fn config_map(object: &k8s::ConfigMap) -> Value {
+    sorted(serde_json::to_value(object).unwrap_or_default())
+}
+
 /// Marks an object as being deleted: by when, and with how much grace (rule F1).
 pub fn delete(object: &mut k8s::Pod, by: Time, grace: Seconds) {
     object.metadata.deletion_timestamp = Some(object_time(by));

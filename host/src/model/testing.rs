@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{
-    Container, ImagePullPolicy, Pod, PodMeta, PodSpec, QosClass, Resources, RestartPolicy, Role,
-    Seconds, TerminationMessagePolicy, Time,
+    ConfigMap, Container, ImagePullPolicy, ObjectMeta, Phase, Pod, PodMeta, PodSpec, PodStatus,
+    QosClass, Resources, RestartPolicy, Role, Seconds, Service, ServiceType, SessionAffinity,
+    TerminationMessagePolicy, Time,
 };
 
 /// A main container without anything special.
@@ -61,5 +62,58 @@ pub(crate) fn pod() -> Pod {
             readiness_gates: Vec::new(),
             qos: QosClass::BestEffort,
         }),
+    }
+}
+
+/// A status that says nothing yet.
+pub(crate) fn status() -> PodStatus {
+    PodStatus {
+        phase: Phase::Pending,
+        reason: None,
+        message: None,
+        conditions: Vec::new(),
+        start_time: None,
+        pod_ip: None,
+        host_ip: None,
+        init: Vec::new(),
+        mains: Vec::new(),
+        qos: QosClass::BestEffort,
+        observed_generation: 1,
+    }
+}
+
+fn meta(name: &str) -> ObjectMeta {
+    ObjectMeta {
+        uid: format!("uid-{name}").as_str().into(),
+        name: name.to_owned(),
+        namespace: "default".into(),
+        created: Time::EPOCH,
+        labels: BTreeMap::new(),
+        annotations: BTreeMap::new(),
+    }
+}
+
+/// A ConfigMap of texts.
+pub(crate) fn config_map(name: &str, data: &[(&str, &str)]) -> ConfigMap {
+    let data = data.iter();
+    ConfigMap {
+        meta: meta(name),
+        text: data.clone().map(|(key, _)| (*key).to_owned()).collect(),
+        data: data
+            .map(|(key, value)| ((*key).to_owned(), value.as_bytes().to_vec()))
+            .collect(),
+        immutable: false,
+    }
+}
+
+/// A headless Service without ports that chooses the pods with the label `app` of its name.
+pub(crate) fn service(name: &str) -> Service {
+    Service {
+        meta: meta(name),
+        kind: ServiceType::Headless,
+        selector: BTreeMap::from([("app".to_owned(), name.to_owned())]),
+        ports: Vec::new(),
+        publish_not_ready: false,
+        affinity: SessionAffinity::None,
     }
 }

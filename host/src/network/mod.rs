@@ -43,3 +43,6 @@ pub use switch::{AttachError, NetworkSettings, NetworkStats, SettingsError, Swit
 pub use tcp::{Connecting, Shutdown, TcpIo, TcpListener, TcpSocket, TcpStream};
 pub use udp::{Datagram, UdpSocket};
 pub use zone::{HOST_NAME, Zone};
+
+#[cfg(test)]
+mod tests;

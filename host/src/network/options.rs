@@ -47,7 +47,9 @@ fn seconds(duration: Duration) -> Result<Duration, NetError> {
     if duration.is_zero() {
         return Err(NetError::InvalidArgument);
     }
-    let rounded = duration.as_secs() + u64::from(duration.subsec_nanos() > 0);
+    let rounded = duration
+        .as_secs()
+        .saturating_add(u64::from(duration.subsec_nanos() > 0));
     Ok(Duration::from_secs(rounded).min(KEEP_ALIVE_MAX))
 }
 

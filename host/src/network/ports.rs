@@ -21,18 +21,85 @@ fn wildcard(address: IpAddr) -> IpAddr {
     }
 }
 
-/// Whether two sockets on the same port get in each other's way.
-fn conflict(one: IpAddr, other: IpAddr) -> bool {
-    one.is_ipv4() == other.is_ipv4()
-        && (one == other || one.is_unspecified() || other.is_unspecified())
-}
-
 /// Ports and what holds them.
 #[derive(Debug)]
 pub(super) struct PortTable<V> {
     entries: BTreeMap<(u16, IpAddr), V>,
-    next: u16,
+    v4: Ephemeral,
+    v6: Ephemeral,
     closed: bool,
+}
+
+/// Which ephemeral ports of a family are in use, on whatever address: a set of bits, so that a guest that has taken nearly all of them
+/// and asks again and again does not hold the table for a walk over 28,000 entries each time.
+#[derive(Debug, Default)]
+struct Ephemeral {
+    /// Empty while none is in use.
+    bits: Vec<u64>,
+    used: u16,
+    /// Where to look first, so that a port comes back as late as possible.
+    next: u16,
+}
+
+const EPHEMERAL_COUNT: u16 = EPHEMERAL_LAST - EPHEMERAL_FIRST + 1;
+
+impl Ephemeral {
+    fn place(port: u16) -> Option<(usize, u64)> {
+        let offset = port.checked_sub(EPHEMERAL_FIRST)?;
+        (port <= EPHEMERAL_LAST).then(|| (usize::from(offset / 64), 1 << (offset % 64)))
+    }
+
+    fn set(&mut self, port: u16) {
+        if self.bits.is_empty() {
+            self.bits = vec![0; usize::from(EPHEMERAL_COUNT.div_ceil(64))];
+        }
+        if let Some((word, bit)) = Self::place(port)
+            && let Some(word) = self.bits.get_mut(word)
+            && *word & bit == 0
+        {
+            *word |= bit;
+            self.used += 1;
+        }
+    }
+
+    fn clear(&mut self, port: u16) {
+        if let Some((word, bit)) = Self::place(port)
+            && let Some(word) = self.bits.get_mut(word)
+            && *word & bit != 0
+        {
+            *word &= !bit;
+            self.used -= 1;
+        }
+        if self.used == 0 {
+            self.bits = Vec::new();
+        }
+    }
+
+    /// The next free one.
+    fn find(&mut self) -> Option<u16> {
+        if self.used >= EPHEMERAL_COUNT {
+            return None;
+        }
+        let offset = self
+            .free_between(self.next, EPHEMERAL_COUNT)
+            .or_else(|| self.free_between(0, self.next))?;
+        self.next = (offset + 1) % EPHEMERAL_COUNT;
+        Some(EPHEMERAL_FIRST + offset)
+    }
+
+    fn free_between(&self, from: u16, to: u16) -> Option<u16> {
+        let mut offset = from;
+        while offset < to {
+            let word = self.bits.get(usize::from(offset / 64)).copied();
+            let free = !word.unwrap_or(0) >> (offset % 64);
+            if free != 0 {
+                let found = offset + u16::try_from(free.trailing_zeros()).ok()?;
+                return (found < to).then_some(found);
+            }
+            offset = (offset / 64 + 1) * 64;
+        }
+        None
+    }
 }
 
 impl<V> PortTable<V> {
@@ -40,7 +107,8 @@ impl<V> PortTable<V> {
     pub(super) fn new() -> Self {
         Self {
             entries: BTreeMap::new(),
-            next: EPHEMERAL_FIRST,
+            v4: Ephemeral::default(),
+            v6: Ephemeral::default(),
             closed: false,
         }
     }
@@ -51,18 +119,28 @@ impl<V> PortTable<V> {
             return Err(NetError::Unreachable);
         }
         let port = match port {
-            0 => self.ephemeral(address)?,
+            0 => self
+                .ephemeral(address)
+                .find()
+                .ok_or(NetError::AddressInUse)?,
             _ if self.is_taken(address, port) => return Err(NetError::AddressInUse),
             _ => port,
         };
         self.entries.insert((port, address), value);
+        if Ephemeral::place(port).is_some() {
+            self.ephemeral(address).set(port);
+        }
         Ok(port)
     }
 
     /// Gives a port back. The caller drops what held it after the lock.
     #[must_use]
     pub(super) fn release(&mut self, address: IpAddr, port: u16) -> Option<V> {
-        self.entries.remove(&(port, address))
+        let held = self.entries.remove(&(port, address))?;
+        if !self.is_taken(wildcard(address), port) {
+            self.ephemeral(address).clear(port);
+        }
+        Some(held)
     }
 
     /// What answers on an address: what is bound to it, or to all.
@@ -101,35 +179,10 @@ impl<V> PortTable<V> {
         same_port.take(1).count() > 0
     }
 
-    fn ephemeral(&mut self, address: IpAddr) -> Result<u16, NetError> {
-        let port = self
-            .free_between(address, self.next, EPHEMERAL_LAST)
-            .or_else(|| self.free_between(address, EPHEMERAL_FIRST, self.next))
-            .ok_or(NetError::AddressInUse)?;
-        self.next = if port >= EPHEMERAL_LAST {
-            EPHEMERAL_FIRST
-        } else {
-            port + 1
-        };
-        Ok(port)
-    }
-
-    /// Walks the entries, not the ports: a guest that has taken them all and asks again costs one walk, not 28,000 look-ups.
-    fn free_between(&self, address: IpAddr, from: u16, to: u16) -> Option<u16> {
-        let mut candidate = from;
-        let first = (from, Ipv4Addr::UNSPECIFIED.into());
-        for (port, other) in self
-            .entries
-            .range(first..=(to, V6_LAST))
-            .map(|(key, _)| *key)
-        {
-            if port > candidate {
-                break;
-            }
-            if port == candidate && conflict(address, other) {
-                candidate = candidate.checked_add(1)?;
-            }
+    fn ephemeral(&mut self, address: IpAddr) -> &mut Ephemeral {
+        match address {
+            IpAddr::V4(_) => &mut self.v4,
+            IpAddr::V6(_) => &mut self.v6,
         }
-        (candidate <= to).then_some(candidate)
     }
 }

@@ -52,7 +52,7 @@ async fn inbound(inner: &TcpStream, mut outer: ReadHalf<'_>) -> Result<(), Broke
         // No buffer while there is nothing to read: 10,000 idle connections would hold 40 MiB and more.
         outer.readable().await.map_err(|_| Broken)?;
         buffer.reserve(size);
-        let count = (&mut outer)
+        let count = outer
             .read_buf(&mut (&mut buffer).limit(room.min(size)))
             .await
             .map_err(|_| Broken)?;

@@ -3,14 +3,12 @@
 //! A sender asks how much it may write, and waits when that is nothing: no bytes are queued here, so a shaped pod costs no memory.
 
 use std::collections::VecDeque;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Weak};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::time::{Instant, Sleep};
+use tokio::time::Instant;
 
 use super::wake::{Waiters, lock};
 
@@ -40,7 +38,6 @@ pub(super) struct Bucket {
     burst: Tokens,
     quantum: Tokens,
     state: Mutex<BucketState>,
-    alarm: Waker,
 }
 
 struct BucketState {
@@ -48,18 +45,8 @@ struct BucketState {
     filled: Instant,
     /// Senders in the order in which they came.
     queue: VecDeque<Weak<Lane>>,
-    timer: Option<Pin<Box<Sleep>>>,
-}
-
-/// Fires the bucket's timer; weak, for the timer is the bucket's own.
-struct Alarm(Weak<Bucket>);
-
-impl Wake for Alarm {
-    fn wake(self: Arc<Self>) {
-        if let Some(bucket) = self.0.upgrade() {
-            bucket.fire();
-        }
-    }
+    /// Whether a task wakes them: one a bucket, while somebody waits.
+    paced: bool,
 }
 
 impl std::fmt::Debug for Bucket {
@@ -79,7 +66,7 @@ impl Bucket {
             .min(burst / 2);
         // A bucket of 1 kbit/s that starts with the least burst would be a minute ahead of its rate.
         let start = (rate * nanoseconds(BURST)).clamp(quantum, burst);
-        Arc::new_cyclic(|bucket| Self {
+        Arc::new(Self {
             bits_per_second: rate,
             burst,
             quantum,
@@ -87,9 +74,8 @@ impl Bucket {
                 tokens: start,
                 filled: Instant::now(),
                 queue: VecDeque::new(),
-                timer: None,
+                paced: false,
             }),
-            alarm: Waker::from(Arc::new(Alarm(bucket.clone()))),
         })
     }
 
@@ -132,59 +118,57 @@ impl Bucket {
     }
 
     /// Queues a sender; it is woken in its turn.
-    fn wait(&self, lane: &Arc<Lane>) {
-        lock(&self.state).queue.push_back(Arc::downgrade(lane));
-        self.fire();
+    fn wait(self: &Arc<Self>, lane: &Arc<Lane>) {
+        let mut state = lock(&self.state);
+        state.queue.push_back(Arc::downgrade(lane));
+        if state.paced {
+            return;
+        }
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+            return;
+        };
+        state.paced = true;
+        drop(state);
+        runtime.spawn(pace(Arc::downgrade(self)));
     }
 
-    /// Wakes as many senders as there is something for, and sets the timer for the rest.
-    fn fire(&self) {
+    /// Wakes as many senders as there is something for; when to come again for the rest.
+    fn wake_next(&self) -> Option<Instant> {
         let mut woken = Vec::new();
         let mut state = lock(&self.state);
-        let mut offered: Tokens = self.quantum;
-        loop {
-            let now = Instant::now();
-            self.refill(&mut state, now);
-            while state.tokens >= offered
-                && let Some(lane) = state.queue.pop_front()
-            {
-                if let Some(lane) = lane.upgrade() {
-                    woken.push(lane);
-                    offered += self.quantum;
-                }
-            }
-            if state.queue.is_empty() || self.arm(&mut state, now, offered).is_pending() {
-                break;
+        let now = Instant::now();
+        self.refill(&mut state, now);
+        let mut offered = self.quantum;
+        while state.tokens >= offered
+            && let Some(lane) = state.queue.pop_front()
+        {
+            if let Some(lane) = lane.upgrade() {
+                woken.push(lane);
+                offered += self.quantum;
             }
         }
+        state.paced = !state.queue.is_empty();
+        let again = state.paced.then(|| {
+            let missing = (offered - state.tokens).max(1);
+            let wait = missing / self.bits_per_second + 1;
+            let wait = Duration::from_nanos(u64::try_from(wait).unwrap_or(u64::MAX / 4));
+            now + wait
+        });
         drop(state);
         for lane in woken {
             lane.turn();
         }
+        again
     }
+}
 
-    /// Sets the timer for when there is enough.
-    fn arm(&self, state: &mut BucketState, now: Instant, wanted: Tokens) -> Poll<()> {
-        let missing = (wanted - state.tokens).max(1);
-        let wait = missing / self.bits_per_second + 1;
-        let wait = Duration::from_nanos(u64::try_from(wait).unwrap_or(u64::MAX / 4));
-        // The timer's own resolution: without it a deadline that has come already would spin here.
-        let deadline = now + wait.max(Duration::from_millis(1));
-        let timer = match &mut state.timer {
-            Some(timer) => {
-                timer.as_mut().reset(deadline);
-                timer
-            }
-            none => {
-                if tokio::runtime::Handle::try_current().is_err() {
-                    return Poll::Pending;
-                }
-                none.insert(Box::pin(tokio::time::sleep_until(deadline)))
-            }
+/// Wakes a bucket's senders in their turn until nobody waits.
+async fn pace(bucket: Weak<Bucket>) {
+    loop {
+        let Some(again) = bucket.upgrade().and_then(|bucket| bucket.wake_next()) else {
+            return;
         };
-        // A task that has used up its turn would be told to wait by waking it at once, here, under the lock.
-        let mut timer = std::pin::pin!(tokio::task::unconstrained(timer.as_mut()));
-        timer.as_mut().poll(&mut Context::from_waker(&self.alarm))
+        tokio::time::sleep_until(again).await;
     }
 }
 

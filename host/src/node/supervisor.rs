@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 
 use crate::engine::{Config, Notice};
 use crate::model::{Pod, PodUid, Time};
-use crate::store::{ApiStore, ChangeKind, Stored, Version};
+use crate::store::{ApiStore, ChangeKind, Object, StoredPod, Version};
 use crate::worker::{Order, Ports, Update, Worker};
 
 /// A notice and the pod it is about.
@@ -71,32 +71,35 @@ impl Node {
         }
     }
 
+    /// Kinds that are not pods are somebody else's.
     fn catch_up(&mut self, updates: &mpsc::UnboundedSender<Update>) {
         match self.store.since(self.seen) {
             Ok(changes) => {
                 for change in changes {
-                    self.seen = change.object.version;
+                    self.seen = change.object.version();
+                    let Object::Pod(pod) = &change.object else {
+                        continue;
+                    };
                     match change.kind {
-                        ChangeKind::Added | ChangeKind::Modified => {
-                            self.seen_object(&change.object, updates);
-                        }
+                        ChangeKind::Added | ChangeKind::Modified => self.seen_pod(pod, updates),
                         ChangeKind::Deleted => {
-                            self.workers.remove(&change.object.pod.meta.uid);
+                            self.workers.remove(&pod.pod.meta.uid);
                         }
                     }
                 }
             }
             // Too far behind for the log: the objects themselves say all that matters.
             Err(_) => {
-                for object in self.store.list() {
-                    self.seen = self.seen.max(object.version);
-                    self.seen_object(&object, updates);
+                let (version, objects) = self.store.list();
+                self.seen = version;
+                for pod in objects.iter().filter_map(Object::as_pod) {
+                    self.seen_pod(pod, updates);
                 }
             }
         }
     }
 
-    fn seen_object(&mut self, object: &Stored, updates: &mpsc::UnboundedSender<Update>) {
+    fn seen_pod(&mut self, object: &StoredPod, updates: &mpsc::UnboundedSender<Update>) {
         let uid = object.pod.meta.uid.clone();
         let orders = self.workers.entry(uid).or_insert_with(|| {
             let (orders, inbox) = mpsc::unbounded_channel();
@@ -122,7 +125,7 @@ impl Node {
             Update::Status(uid, status) => self.store.publish(&uid, *status).map(drop),
             Update::Forgotten(uid) => self.store.remove(&uid).map(drop),
             Update::Notice(uid, notice) => {
-                if let Some(object) = self.store.get(&uid) {
+                if let Some(object) = self.store.pod(&uid) {
                     let _ignored = self.notices.send(PodNotice {
                         pod: object.pod,
                         at: self.ports.clock.now(),

@@ -5,9 +5,11 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use k8s_openapi::api::core::v1::Pod as PodObject;
+use serde_json::Value;
 use tokio::sync::watch;
 
-use crate::model::{Pod, PodStatus, PodUid, Seconds, Time};
+use super::object::{Kind, Object, Stored, StoredPod};
+use crate::model::{ConfigMap, Pod, PodStatus, PodUid, Seconds, Service, Time, Uid};
 
 /// Changes that are kept for watchers who come late. Whoever is further behind has to list again.
 const LOG_MAX: usize = 10_000;
@@ -15,30 +17,13 @@ const LOG_MAX: usize = 10_000;
 /// The version of the store as a whole: every change gets the next one.
 pub type Version = u64;
 
-/// A pod in the store.
-#[derive(Clone, Debug)]
-pub struct Stored {
-    /// The pod as the host works with it.
-    pub pod: Pod,
-    /// The pod as its user sees it: defaulted, without status.
-    pub object: Arc<PodObject>,
-    /// The folder its relative paths start from.
-    pub base_dir: Arc<Path>,
-    /// Its status, once its worker has published one.
-    pub status: Option<Arc<PodStatus>>,
-    /// Its deletion was asked for: by when, and with how much grace (rule F1).
-    pub deletion: Option<(Time, Option<Seconds>)>,
-    /// The version of its last change.
-    pub version: Version,
-}
-
 /// One entry of the watch log.
 #[derive(Clone, Debug)]
 pub struct Change {
     /// What happened.
     pub kind: ChangeKind,
     /// The object after it; for a deletion, as it was last.
-    pub object: Stored,
+    pub object: Object,
 }
 
 /// What happened to an object.
@@ -56,11 +41,11 @@ pub enum ChangeKind {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Conflict {
     /// Rule K61.
-    #[error("pods \"{0}\" already exists")]
-    AlreadyExists(String),
-    /// Rule K61.
-    #[error("pods \"{0}\" not found")]
-    NotFound(String),
+    #[error("{0} \"{1}\" already exists")]
+    AlreadyExists(Kind, String),
+    /// Rule K61; by name or, where nobody knows the name any more, by UID.
+    #[error("{0} \"{1}\" not found")]
+    NotFound(Kind, String),
     /// The watcher is too far behind.
     #[error("version {0} is too old")]
     Expired(Version),
@@ -75,9 +60,9 @@ pub struct ApiStore {
 #[derive(Default)]
 struct Inner {
     version: Version,
-    objects: HashMap<PodUid, Stored>,
-    /// UIDs by namespace and name.
-    names: HashMap<(String, String), PodUid>,
+    objects: HashMap<Uid, Object>,
+    /// UIDs by kind, namespace and name.
+    names: HashMap<(Kind, String, String), Uid>,
     log: VecDeque<Change>,
 }
 
@@ -92,39 +77,50 @@ impl Default for ApiStore {
 
 impl ApiStore {
     /// Adds a pod.
-    pub fn create(
+    pub fn create_pod(
         &self,
         pod: Pod,
         object: PodObject,
         base_dir: Arc<Path>,
     ) -> Result<Version, Conflict> {
-        let mut inner = self.lock();
-        let name = (
-            pod.meta.namespace.as_str().to_owned(),
-            pod.meta.name.as_str().to_owned(),
-        );
-        if inner.names.contains_key(&name) {
-            return Err(Conflict::AlreadyExists(name.1));
-        }
-        let uid = pod.meta.uid.clone();
-        inner.names.insert(name, uid.clone());
-        let stored = Stored {
+        self.create(Object::Pod(StoredPod {
             pod,
             object: Arc::new(object),
             base_dir,
             status: None,
             deletion: None,
             version: 0,
-        };
-        inner.objects.insert(uid.clone(), stored);
-        self.changed(inner, ChangeKind::Added, &uid)
+        }))
+    }
+
+    /// Adds a Service; `document` is what its user sees.
+    pub fn create_service(&self, service: Service, document: Value) -> Result<Version, Conflict> {
+        self.create(Object::Service(Stored::new(service, document)))
+    }
+
+    /// Adds a ConfigMap; `document` is what its user sees.
+    pub fn create_config_map(&self, map: ConfigMap, document: Value) -> Result<Version, Conflict> {
+        self.create(Object::ConfigMap(Stored::new(map, document)))
+    }
+
+    fn create(&self, object: Object) -> Result<Version, Conflict> {
+        let mut inner = self.lock();
+        let name = name(&object);
+        if inner.names.contains_key(&name) {
+            return Err(Conflict::AlreadyExists(name.0, name.2));
+        }
+        let uid = object.uid();
+        inner.names.insert(name, uid.clone());
+        let kind = object.kind();
+        inner.objects.insert(uid.clone(), object);
+        self.changed(inner, ChangeKind::Added, kind, &uid)
     }
 
     /// Replaces a pod's status; only its worker's word comes here.
     pub fn publish(&self, uid: &PodUid, status: PodStatus) -> Result<Version, Conflict> {
         let mut inner = self.lock();
-        Self::object(&mut inner, uid)?.status = Some(Arc::new(status));
-        self.changed(inner, ChangeKind::Modified, uid)
+        Self::pod_in(&mut inner, uid)?.status = Some(Arc::new(status));
+        self.changed(inner, ChangeKind::Modified, Kind::Pod, &uid.clone().into())
     }
 
     /// Asks for a pod's deletion. A later request counts only if it shortens the grace (rule F2).
@@ -135,7 +131,7 @@ impl ApiStore {
         grace: Option<Seconds>,
     ) -> Result<Version, Conflict> {
         let mut inner = self.lock();
-        let object = Self::object(&mut inner, uid)?;
+        let object = Self::pod_in(&mut inner, uid)?;
         let asked = grace.unwrap_or(object.pod.spec.grace);
         let unchanged = object
             .deletion
@@ -144,26 +140,59 @@ impl ApiStore {
             return Ok(object.version);
         }
         object.deletion = Some((now + asked, grace));
-        self.changed(inner, ChangeKind::Modified, uid)
+        self.changed(inner, ChangeKind::Modified, Kind::Pod, &uid.clone().into())
     }
 
     /// Removes a pod.
     pub fn remove(&self, uid: &PodUid) -> Result<Version, Conflict> {
+        self.remove_object(Kind::Pod, &uid.clone().into())
+    }
+
+    /// Removes an object at once. A pod that may still run has to be asked for its end first: [`ApiStore::delete`].
+    pub fn remove_object(&self, kind: Kind, uid: &Uid) -> Result<Version, Conflict> {
         let inner = self.lock();
-        if !inner.objects.contains_key(uid) {
-            return Err(Conflict::NotFound(uid.to_string()));
+        if inner.objects.get(uid).map(Object::kind) != Some(kind) {
+            return Err(Conflict::NotFound(kind, uid.to_string()));
         }
-        self.changed(inner, ChangeKind::Deleted, uid)
+        self.changed(inner, ChangeKind::Deleted, kind, uid)
     }
 
     /// The pod with that UID.
-    pub fn get(&self, uid: &PodUid) -> Option<Stored> {
-        self.lock().objects.get(uid).cloned()
+    pub fn pod(&self, uid: &PodUid) -> Option<StoredPod> {
+        match self.lock().objects.get(&uid.clone().into()) {
+            Some(Object::Pod(pod)) => Some(pod.clone()),
+            _ => None,
+        }
+    }
+
+    /// The ConfigMap of that name.
+    pub fn config_map(&self, namespace: &str, name: &str) -> Option<Arc<ConfigMap>> {
+        match self.named(Kind::ConfigMap, namespace, name)? {
+            Object::ConfigMap(map) => Some(map.value),
+            Object::Pod(_) | Object::Service(_) => None,
+        }
+    }
+
+    /// The object of that kind and name.
+    pub fn named(&self, kind: Kind, namespace: &str, name: &str) -> Option<Object> {
+        let inner = self.lock();
+        let uid = inner
+            .names
+            .get(&(kind, namespace.to_owned(), name.to_owned()))?;
+        inner.objects.get(uid).cloned()
     }
 
     /// Every pod.
-    pub fn list(&self) -> Vec<Stored> {
-        self.lock().objects.values().cloned().collect()
+    pub fn pods(&self) -> Vec<StoredPod> {
+        let inner = self.lock();
+        let pods = inner.objects.values().filter_map(Object::as_pod);
+        pods.cloned().collect()
+    }
+
+    /// Every object, and the version of the store that shows them so.
+    pub fn list(&self) -> (Version, Vec<Object>) {
+        let inner = self.lock();
+        (inner.version, inner.objects.values().cloned().collect())
     }
 
     /// What changed after that version; `Expired` when the log no longer reaches back so far.
@@ -172,14 +201,14 @@ impl ApiStore {
         let oldest = inner
             .log
             .front()
-            .map_or(inner.version + 1, |c| c.object.version);
+            .map_or(inner.version + 1, |c| c.object.version());
         if version + 1 < oldest {
             return Err(Conflict::Expired(version));
         }
         let new = inner
             .log
             .iter()
-            .filter(|change| change.object.version > version);
+            .filter(|change| change.object.version() > version);
         Ok(new.cloned().collect())
     }
 
@@ -192,29 +221,35 @@ impl ApiStore {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn object<'a>(inner: &'a mut Inner, uid: &PodUid) -> Result<&'a mut Stored, Conflict> {
-        let found = inner.objects.get_mut(uid);
-        found.ok_or_else(|| Conflict::NotFound(uid.to_string()))
+    fn pod_in<'a>(inner: &'a mut Inner, uid: &PodUid) -> Result<&'a mut StoredPod, Conflict> {
+        match inner.objects.get_mut(&uid.clone().into()) {
+            Some(Object::Pod(pod)) => Ok(pod),
+            _ => Err(Conflict::NotFound(Kind::Pod, uid.to_string())),
+        }
     }
 
     fn changed(
         &self,
         mut inner: MutexGuard<'_, Inner>,
-        kind: ChangeKind,
-        uid: &PodUid,
+        change: ChangeKind,
+        kind: Kind,
+        uid: &Uid,
     ) -> Result<Version, Conflict> {
-        inner.version += 1;
-        let version = inner.version;
-        let object = Self::object(&mut inner, uid)?;
-        object.version = version;
+        let version = inner.version + 1;
+        let Some(object) = inner.objects.get_mut(uid) else {
+            return Err(Conflict::NotFound(kind, uid.to_string()));
+        };
+        object.set_version(version);
         let object = object.clone();
-        if kind == ChangeKind::Deleted {
+        inner.version = version;
+        if change == ChangeKind::Deleted {
             inner.objects.remove(uid);
-            let meta = &object.pod.meta;
-            let name = (meta.namespace.to_string(), meta.name.to_string());
-            inner.names.remove(&name);
+            inner.names.remove(&name(&object));
         }
-        inner.log.push_back(Change { kind, object });
+        inner.log.push_back(Change {
+            kind: change,
+            object,
+        });
         if inner.log.len() > LOG_MAX {
             inner.log.pop_front();
         }
@@ -224,19 +259,27 @@ impl ApiStore {
     }
 }
 
+fn name(object: &Object) -> (Kind, String, String) {
+    (
+        object.kind(),
+        object.namespace().to_owned(),
+        object.name().to_owned(),
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::Path;
     use std::sync::Arc;
 
-    use super::{ApiStore, ChangeKind, Conflict};
+    use super::{ApiStore, ChangeKind, Conflict, Kind};
     use crate::model::{Seconds, Time, testing};
 
     fn store() -> ApiStore {
         let store = ApiStore::default();
         let dir: Arc<Path> = Path::new("/").into();
         store
-            .create(testing::pod(), Default::default(), dir)
+            .create_pod(testing::pod(), Default::default(), dir)
             .expect("created");
         store
     }
@@ -247,11 +290,11 @@ mod tests {
         let dir: Arc<Path> = Path::new("/").into();
         let mut twin = testing::pod();
         twin.meta.uid = "other".into();
-        let again = store.create(twin.clone(), Default::default(), Arc::clone(&dir));
-        assert_eq!(again, Err(Conflict::AlreadyExists("pod".into())));
+        let again = store.create_pod(twin.clone(), Default::default(), Arc::clone(&dir));
+        assert_eq!(again, Err(Conflict::AlreadyExists(Kind::Pod, "pod".into())));
         store.remove(&testing::pod().meta.uid).expect("removed");
         store
-            .create(twin, Default::default(), dir)
+            .create_pod(twin, Default::default(), dir)
             .expect("the name is free");
     }
 
@@ -286,5 +329,57 @@ mod tests {
         use ChangeKind::{Added, Deleted, Modified};
         assert_eq!(kinds, [Added, Modified, Deleted]);
         assert!(store.since(3).expect("kept").is_empty());
+    }
+
+    #[test]
+    fn k61_a_name_is_unique_within_its_kind_and_namespace() {
+        let store = store();
+        let map = testing::config_map("pod", &[("a", "b")]);
+        store
+            .create_config_map(map.clone(), Default::default())
+            .expect("another kind");
+        let again = store.create_config_map(map.clone(), Default::default());
+        assert_eq!(
+            again.expect_err("taken").to_string(),
+            "configmaps \"pod\" already exists"
+        );
+        let found = store.config_map("default", "pod").expect("there");
+        assert_eq!(found.data["a"], b"b");
+        assert!(store.config_map("other", "pod").is_none(), "G14");
+        let wrong = store.remove_object(Kind::Service, &map.meta.uid);
+        assert!(matches!(wrong, Err(Conflict::NotFound(Kind::Service, _))));
+        store
+            .remove_object(Kind::ConfigMap, &map.meta.uid)
+            .expect("removed");
+        assert!(store.config_map("default", "pod").is_none());
+    }
+
+    #[test]
+    fn one_log_and_one_counter_for_every_kind() {
+        let store = store();
+        let map = testing::config_map("c", &[]);
+        store
+            .create_config_map(map, Default::default())
+            .expect("created");
+        store
+            .publish(&"nobody".into(), testing::status())
+            .expect_err("no such pod");
+        let service = testing::service("s");
+        let version = store
+            .create_service(service, serde_json::json!({"kind": "Service"}))
+            .expect("created");
+        assert_eq!(version, 3, "what failed has no version");
+        let log: Vec<_> = store.since(0).expect("kept");
+        let seen: Vec<_> = log
+            .iter()
+            .map(|change| (change.object.kind(), change.object.version()))
+            .collect();
+        assert_eq!(
+            seen,
+            [(Kind::Pod, 1), (Kind::ConfigMap, 2), (Kind::Service, 3)]
+        );
+        assert_eq!(store.list().0, 3);
+        assert_eq!(store.list().1.len(), 3);
+        assert_eq!(store.pods().len(), 1);
     }
 }

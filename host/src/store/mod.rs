@@ -5,5 +5,7 @@
 //! - talks to: `model`, `manifest` (the objects as documents)
 
 mod memory;
+mod object;
 
-pub use memory::{ApiStore, Change, ChangeKind, Conflict, Stored, Version};
+pub use memory::{ApiStore, Change, ChangeKind, Conflict, Version};
+pub use object::{Kind, Object, Stored, StoredPod};

@@ -307,8 +307,8 @@ async fn b2_a_pod_that_succeeds_is_forgotten_once_deleted() {
     assert_eq!(
         test.seen(),
         [
-            "create host",
             "mount",
+            "create host",
             "start c#0",
             "release host",
             "unmount"
@@ -357,8 +357,8 @@ async fn f4_kill_comes_when_the_grace_is_over() {
     assert_eq!(
         test.seen(),
         [
-            "create host",
             "mount",
+            "create host",
             "start c#0",
             "Term",
             "Kill",
@@ -409,8 +409,8 @@ async fn a_delete_does_not_wait_for_a_slow_start() {
     assert_eq!(
         test.seen(),
         [
-            "create host",
             "mount",
+            "create host",
             "start c#0",
             "release host",
             "unmount"

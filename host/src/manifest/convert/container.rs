@@ -3,14 +3,18 @@
 use k8s_openapi::api::core::v1 as k8s;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
-use super::restart_policy;
+use super::{protocol, restart_policy};
 use crate::manifest::fault::Faults;
 use crate::manifest::path::Path;
+use crate::manifest::validate::IP;
 use crate::model::{
-    Amount, Bytes, Container, ContainerName, ContainerRestart, EnvVar, ExitCodeOperator,
-    HostPathType, ImagePullPolicy, Millicores, Mount, Resources, RestartAction, RestartRule, Role,
-    TerminationMessagePolicy, Volume, VolumeSource,
+    Amount, Bytes, Container, ContainerName, ContainerPort, ContainerRestart, EnvVar,
+    ExitCodeOperator, HostPathType, ImagePullPolicy, KeyToPath, Millicores, Mount, Resources,
+    RestartAction, RestartRule, Role, TerminationMessagePolicy, Volume, VolumeSource,
 };
+
+/// G6: what the defaults have filled in already.
+const FILE_MODE: u32 = 0o644;
 
 /// Converts `spec.containers` or, with `init`, `spec.initContainers`.
 pub(super) fn list(
@@ -50,7 +54,11 @@ fn container(path: &Path<'_>, one: &k8s::Container, init: bool, faults: &mut Fau
                 value: variable.value.clone().unwrap_or_default(),
             })
             .collect(),
-        ports: Vec::new(),
+        ports: ports(
+            &path.field("ports"),
+            one.ports.as_deref().unwrap_or_default(),
+            faults,
+        ),
         mounts: one.volume_mounts.iter().flatten().map(mount).collect(),
         restart: restart(path, one, role, faults),
         termination_message_path: one.termination_message_path.clone().unwrap_or_default(),
@@ -135,6 +143,38 @@ fn restart_rule(
     })
 }
 
+fn ports(path: &Path<'_>, ports: &[k8s::ContainerPort], faults: &mut Faults) -> Vec<ContainerPort> {
+    let number = |number: i32| u16::try_from(number).ok().filter(|number| *number != 0);
+    ports
+        .iter()
+        .enumerate()
+        .filter_map(|(at, one)| {
+            let path = path.index(at);
+            let text = one.host_ip.as_deref().unwrap_or_default();
+            let host_ip = text.parse().ok();
+            // The server takes any text; the machine could not listen on it.
+            if !text.is_empty() && host_ip.is_none() {
+                faults.invalid(&path.field("hostIP"), text, IP);
+            }
+            let Some(port) = number(one.container_port) else {
+                faults.invalid(
+                    &path.field("containerPort"),
+                    one.container_port,
+                    "must be a port",
+                );
+                return None;
+            };
+            Some(ContainerPort {
+                name: one.name.clone(),
+                port,
+                host_port: one.host_port.and_then(number),
+                host_ip,
+                protocol: protocol(one.protocol.as_deref()),
+            })
+        })
+        .collect()
+}
+
 fn mount(mount: &k8s::VolumeMount) -> Mount {
     // G13: a relative path counts from the root.
     let path = if mount.mount_path.starts_with('/') {
@@ -195,6 +235,8 @@ pub(super) fn volumes(
                     path: source.path.clone(),
                     kind: host_path_type(&path.index(at), source, faults),
                 }
+            } else if let Some(source) = &volume.config_map {
+                config_map(source)
             } else {
                 let source = volume.empty_dir.as_ref()?;
                 VolumeSource::EmptyDir {
@@ -213,6 +255,31 @@ pub(super) fn volumes(
             })
         })
         .collect()
+}
+
+/// G6, G7. Validation holds modes to 0–0777.
+fn config_map(source: &k8s::ConfigMapVolumeSource) -> VolumeSource {
+    let mode = |mode: Option<i32>| mode.and_then(|mode| u32::try_from(mode).ok());
+    VolumeSource::ConfigMap {
+        name: source.name.clone(),
+        // None in a list is the same as no list.
+        items: source
+            .items
+            .as_ref()
+            .filter(|items| !items.is_empty())
+            .map(|items| {
+                items
+                    .iter()
+                    .map(|item| KeyToPath {
+                        key: item.key.clone(),
+                        path: item.path.clone(),
+                        mode: mode(item.mode),
+                    })
+                    .collect()
+            }),
+        default_mode: mode(source.default_mode).unwrap_or(FILE_MODE),
+        optional: source.optional.unwrap_or_default(),
+    }
 }
 
 fn host_path_type(

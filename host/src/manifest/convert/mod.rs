@@ -1,8 +1,10 @@
-//! A defaulted, validated Kubernetes Pod to the model, or refusals naming each field this version cannot do yet.
+//! A defaulted, validated Kubernetes object to the model, or refusals naming each field this version cannot do yet.
 
+mod config_map;
 mod container;
 mod qos;
 mod refusals;
+mod service;
 
 use std::sync::Arc;
 
@@ -11,10 +13,13 @@ use k8s_openapi::api::core::v1 as k8s;
 use super::fault::{FaultKind, Faults, FieldFault};
 use super::path::Path;
 use crate::model::{
-    Namespace, Pod, PodMeta, PodName, PodSpec, PodUid, RestartPolicy, Seconds, Time,
+    Dns, DnsPolicy, Namespace, ObjectMeta, Pod, PodMeta, PodName, PodSpec, PodUid, Protocol,
+    RestartPolicy, Seconds, Time, Uid,
 };
 
+pub(super) use config_map::config_map;
 pub(super) use qos::class as qos_class;
+pub(super) use service::{refusals as service_refusals, service};
 
 /// The cluster domain of fully qualified names (H9).
 const ZONE: &str = "cluster.local";
@@ -77,7 +82,7 @@ pub(super) fn pod(object: &k8s::Pod, created: Time) -> Result<Pod, Vec<FieldFaul
                 )
             })
             .collect(),
-        dns: crate::model::Dns::default(),
+        dns: dns(spec),
         readiness_gates: spec
             .readiness_gates
             .iter()
@@ -94,6 +99,49 @@ pub(super) fn pod(object: &k8s::Pod, created: Time) -> Result<Pod, Vec<FieldFaul
         })
     } else {
         Err(faults)
+    }
+}
+
+/// H11. `ClusterFirstWithHostNet` differs only for a pod in the machine's own network, and there is none.
+fn dns(spec: &k8s::PodSpec) -> Dns {
+    let config = spec.dns_config.clone().unwrap_or_default();
+    Dns {
+        policy: match spec.dns_policy.as_deref() {
+            Some("Default") => DnsPolicy::Default,
+            Some("None") => DnsPolicy::None,
+            _ => DnsPolicy::ClusterFirst,
+        },
+        nameservers: config.nameservers.unwrap_or_default(),
+        searches: config.searches.unwrap_or_default(),
+        options: config
+            .options
+            .into_iter()
+            .flatten()
+            .map(|option| (option.name.unwrap_or_default(), option.value))
+            .collect(),
+    }
+}
+
+/// Metadata of an object that is no pod.
+fn object_meta(
+    metadata: &k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta,
+    created: Time,
+) -> ObjectMeta {
+    ObjectMeta {
+        uid: Uid::new(metadata.uid.as_deref().unwrap_or_default()),
+        name: metadata.name.clone().unwrap_or_default(),
+        namespace: Namespace::new(metadata.namespace.as_deref().unwrap_or("default")),
+        created,
+        labels: metadata.labels.clone().unwrap_or_default(),
+        annotations: metadata.annotations.clone().unwrap_or_default(),
+    }
+}
+
+/// SCTP is refused elsewhere.
+fn protocol(text: Option<&str>) -> Protocol {
+    match text {
+        Some("UDP") => Protocol::Udp,
+        _ => Protocol::Tcp,
     }
 }
 

@@ -78,6 +78,12 @@ fn container(path: &Path<'_>, one: &k8s::Container, faults: &mut Faults) {
     no("lifecycle", one.lifecycle.is_some(), "hooks");
     no("envFrom", one.env_from.is_some(), "variables from ConfigMaps and Secrets");
     no("volumeDevices", one.volume_devices.is_some(), "block devices");
+    let ports = path.field("ports");
+    for (at, port) in one.ports.iter().flatten().enumerate() {
+        if port.protocol.as_deref() == Some("SCTP") {
+            not_yet(&ports.index(at).field("protocol"), "SCTP", faults);
+        }
+    }
     let env = path.field("env");
     for (at, variable) in one.env.iter().flatten().enumerate() {
         if variable.value_from.is_some() {
@@ -112,7 +118,6 @@ fn volume(path: &Path<'_>, one: &k8s::Volume, faults: &mut Faults) {
         ("azureFile", one.azure_file.is_some()),
         ("cephfs", one.cephfs.is_some()),
         ("cinder", one.cinder.is_some()),
-        ("configMap", one.config_map.is_some()),
         ("csi", one.csi.is_some()),
         ("downwardAPI", one.downward_api.is_some()),
         ("ephemeral", one.ephemeral.is_some()),
@@ -137,7 +142,7 @@ fn volume(path: &Path<'_>, one: &k8s::Volume, faults: &mut Faults) {
         ("vsphereVolume", one.vsphere_volume.is_some()),
     ] {
         if used {
-            not_yet(&path.field(field), "volumes other than emptyDir and hostPath", faults);
+            not_yet(&path.field(field), "volumes other than emptyDir, hostPath and configMap", faults);
         }
     }
     let medium = one.empty_dir.as_ref().and_then(|source| source.medium.as_deref());

@@ -78,6 +78,9 @@ pub(super) fn found(value: &Value) -> String {
 
 static EMPTY: Value = Value::Null;
 
+/// What the type of bytes says it expects; the only way to know it by.
+const BYTES: &str = "a base64-encoded string";
+
 impl<'v, 'p> Node<'v, 'p> {
     pub(super) const fn root(value: &'v Value, context: &'p Context) -> Self {
         Self {
@@ -259,6 +262,19 @@ impl<'v> Deserializer<'v> for Node<'v, '_> {
     fn deserialize_option<V: Visitor<'v>>(self, visitor: V) -> Result<V::Value, Stop> {
         if self.value.is_null() {
             visitor.visit_none()
+        } else if (&visitor as &dyn Expected).to_string() == BYTES {
+            // Checked here: the type itself would end the decoding.
+            match self.text().map(super::base64::check) {
+                Some(Ok(text)) => {
+                    let text: StrDeserializer<'_, Stop> = text.as_ref().into_deserializer();
+                    self.stopped(visitor.visit_some(text))
+                }
+                Some(Err(message)) => {
+                    self.context.push(self.path, FaultKind::Type, message);
+                    visitor.visit_none()
+                }
+                None => visitor.visit_none(),
+            }
         } else {
             visitor.visit_some(self)
         }

@@ -70,8 +70,16 @@ const KNOWN: &[(&str, &[&str])] = &[
     ("apiextensions.k8s.io/v1", &["CustomResourceDefinition"]),
 ];
 
-/// Refuses everything but `v1` Pods, in the terms of rule K64.
-pub(super) fn require_pod(value: &Value) -> Result<(), Vec<FieldFault>> {
+/// The kinds this version works with, all of `v1`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Pod,
+    Service,
+    ConfigMap,
+}
+
+/// The document's kind; refuses the others in the terms of rule K64.
+pub(super) fn of(value: &Value) -> Result<Kind, Vec<FieldFault>> {
     let mut faults = Faults::default();
     let Value::Object(map) = value else {
         let found = super::deserializer::found(value);
@@ -97,14 +105,19 @@ pub(super) fn require_pod(value: &Value) -> Result<(), Vec<FieldFault>> {
     let (Some(version), Some(kind)) = (version, kind) else {
         return Err(faults.into_vec());
     };
-    if (version, kind) == ("v1", "Pod") {
-        return Ok(());
+    match (version, kind) {
+        ("v1", "Pod") => return Ok(Kind::Pod),
+        ("v1", "Service") => return Ok(Kind::Service),
+        ("v1", "ConfigMap") => return Ok(Kind::ConfigMap),
+        _ => {}
     }
     let known_here = KNOWN
         .iter()
         .any(|(v, kinds)| *v == version && kinds.contains(&kind));
     if known_here {
-        let message = format!("not supported yet: {kind} ({version}); this version runs Pods");
+        let message = format!(
+            "not supported yet: {kind} ({version}); this version runs Pods, with Services and ConfigMaps"
+        );
         faults.push(&"kind", FaultKind::NotSupportedYet, message);
     } else {
         let mut message = format!("no matches for kind {kind:?} in version {version:?}");

@@ -2,18 +2,36 @@
 
 mod container;
 mod image;
+mod service;
 mod volume;
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::{Container, Pod, PodSpec, ResourceRequirements, Toleration};
+use k8s_openapi::api::core::v1::{Container, PodSpec, ResourceRequirements, Toleration};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
+use super::decode::Object;
 use crate::model::Amount;
 
-/// Fills in every default of a Pod as a create request would (J1, I1, D1, G1 and the rest).
-pub(super) fn apply(pod: &mut Pod) {
-    let metadata = &mut pod.metadata;
+/// Fills in every default as a create request would.
+pub(super) fn apply(object: &mut Object) {
+    metadata(object.metadata_mut());
+    match object {
+        // J1, I1, D1, G1 and the rest.
+        Object::Pod(pod) => {
+            pod.status = None;
+            spec(pod.spec.get_or_insert_default());
+        }
+        Object::Service(service) => service::apply(service),
+        Object::ConfigMap(map) => {
+            unset(&mut map.data);
+            unset(&mut map.binary_data);
+        }
+    }
+}
+
+fn metadata(metadata: &mut ObjectMeta) {
     unset(&mut metadata.labels);
     unset(&mut metadata.annotations);
     unset(&mut metadata.finalizers);
@@ -29,8 +47,6 @@ pub(super) fn apply(pod: &mut Pod) {
     metadata.self_link = None;
     metadata.deletion_timestamp = None;
     metadata.deletion_grace_period_seconds = None;
-    pod.status = None;
-    spec(pod.spec.get_or_insert_default());
 }
 
 fn spec(spec: &mut PodSpec) {

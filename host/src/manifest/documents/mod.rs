@@ -119,7 +119,7 @@ fn not_text(bytes: &[u8], at: usize) -> String {
     format!("line {line}: not UTF-8 text")
 }
 
-/// `kind: List` and `kind: PodList` stand for their items.
+/// `kind: List` and the lists of one kind stand for their items.
 fn flatten(file: &Arc<str>, index: usize, value: Value, read: &mut Read) {
     let document = |item, value| Document {
         file: Arc::clone(file),
@@ -129,8 +129,13 @@ fn flatten(file: &Arc<str>, index: usize, value: Value, read: &mut Read) {
     };
     let kind = value.get("kind").and_then(Value::as_str);
     let v1 = value.get("apiVersion").and_then(Value::as_str) == Some("v1");
-    let pods = kind == Some("PodList");
-    if !v1 || !(pods || kind == Some("List")) {
+    let of = match kind {
+        Some("PodList") => Some("Pod"),
+        Some("ServiceList") => Some("Service"),
+        Some("ConfigMapList") => Some("ConfigMap"),
+        _ => None,
+    };
+    if !v1 || !(of.is_some() || kind == Some("List")) {
         read.documents.push(document(None, value));
         return;
     }
@@ -152,10 +157,10 @@ fn flatten(file: &Arc<str>, index: usize, value: Value, read: &mut Read) {
         }
     };
     for (at, mut item) in items.into_iter().enumerate() {
-        if let (true, Value::Object(map)) = (pods, &mut item) {
+        if let (Some(kind), Value::Object(map)) = (of, &mut item) {
             // Entries of a typed list leave out what the list's kind says already.
             map.entry("apiVersion").or_insert_with(|| "v1".into());
-            map.entry("kind").or_insert_with(|| "Pod".into());
+            map.entry("kind").or_insert_with(|| kind.into());
         }
         read.documents.push(document(Some(at), item));
     }

@@ -2,15 +2,30 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 use super::{golden, golden_names, ids, now};
-use crate::manifest::{load, object};
+use crate::manifest::{Addresses, Loaded, load, object};
 
 fn try_to_load(bytes: &[u8]) {
     let mut next = ids();
     match load("fuzz.yaml", bytes, &mut next, now()) {
         Ok(loaded) => {
+            let mut drafts = Vec::new();
             for one in loaded {
-                assert!(!one.pod.spec.mains.is_empty());
-                object::pod(&one.object, None);
+                match one {
+                    Loaded::Pod(one) => {
+                        assert!(!one.pod.spec.mains.is_empty());
+                        object::pod(&one.object, None);
+                    }
+                    Loaded::Service(draft) => drafts.push(*draft),
+                    Loaded::ConfigMap(one) => {
+                        object::config_map(&one.object);
+                    }
+                }
+            }
+            let range = "10.96.0.0/16".parse().unwrap();
+            if let Ok(services) = Addresses::new(range).unwrap().assign(drafts, now()) {
+                for one in services {
+                    object::service(&one.object);
+                }
             }
         }
         Err(faults) => {

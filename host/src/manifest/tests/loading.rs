@@ -1,8 +1,8 @@
 use super::{ids, now};
-use crate::manifest::{Fault, Loaded, load};
+use crate::manifest::{Fault, Loaded, LoadedPod, load};
 use crate::model::{
-    Bytes, HostPathType, ImagePullPolicy, Millicores, QosClass, RestartPolicy, Role, Seconds,
-    VolumeSource,
+    Bytes, ContainerPort, Dns, DnsPolicy, HostPathType, ImagePullPolicy, KeyToPath, Millicores,
+    Protocol, QosClass, RestartPolicy, Role, Seconds, VolumeSource,
 };
 
 fn read(text: &str) -> Result<Vec<Loaded>, Vec<Fault>> {
@@ -10,10 +10,13 @@ fn read(text: &str) -> Result<Vec<Loaded>, Vec<Fault>> {
     load("pod.yaml", text.as_bytes(), &mut next, now())
 }
 
-fn one(text: &str) -> Loaded {
+fn one(text: &str) -> LoadedPod {
     let mut loaded = read(text).unwrap_or_else(|faults| panic!("{faults:#?}"));
     assert_eq!(loaded.len(), 1);
-    loaded.remove(0)
+    match loaded.remove(0) {
+        Loaded::Pod(pod) => *pod,
+        other => panic!("{other:?}"),
+    }
 }
 
 fn faults(text: &str) -> Vec<String> {
@@ -50,6 +53,10 @@ spec:
   - {name: scratch, emptyDir: {medium: Memory, sizeLimit: 1Mi}}
   - {name: data, hostPath: {path: ./data, type: DirectoryOrCreate}}
   - {name: bare}
+  - {name: settings, configMap: {name: cm, defaultMode: 0400, items: [{key: a, path: sub/a, mode: 0600}, {key: b, path: b}]}}
+  - {name: more, configMap: {name: cm2, optional: true}}
+  dnsPolicy: None
+  dnsConfig: {nameservers: [10.0.0.1], searches: [a.example], options: [{name: ndots, value: '2'}, {name: rotate}]}
   initContainers:
   - {name: setup, image: 'busybox:1'}
   - {name: helper, image: helper, restartPolicy: Always}
@@ -65,7 +72,9 @@ spec:
     restartPolicyRules: [{action: Restart, exitCodes: {operator: In, values: [3]}}]
     resources: {limits: {cpu: 1500m, memory: 64Mi}}
     securityContext: {readOnlyRootFilesystem: true, runAsUser: 1000, privileged: false, capabilities: {drop: [ALL]}}
-    ports: [{containerPort: 80, hostPort: 8080}]
+    ports:
+    - {name: web, containerPort: 80, hostPort: 8080, hostIP: 127.0.0.1}
+    - {containerPort: 53, protocol: UDP}
     volumeMounts:
     - {name: data, mountPath: /data, readOnly: true, subPath: a/b}
     - {name: scratch, mountPath: tmp}
@@ -119,6 +128,63 @@ spec:
             size_limit: None
         }
     );
+    assert_eq!(
+        spec.volumes[3].source,
+        VolumeSource::ConfigMap {
+            name: "cm".into(),
+            items: Some(vec![
+                KeyToPath {
+                    key: "a".into(),
+                    path: "sub/a".into(),
+                    mode: Some(0o600)
+                },
+                KeyToPath {
+                    key: "b".into(),
+                    path: "b".into(),
+                    mode: None
+                },
+            ]),
+            default_mode: 0o400,
+            optional: false,
+        }
+    );
+    assert_eq!(
+        spec.volumes[4].source,
+        VolumeSource::ConfigMap {
+            name: "cm2".into(),
+            items: None,
+            default_mode: 0o644,
+            optional: true,
+        }
+    );
+    assert_eq!(
+        app.ports,
+        [
+            ContainerPort {
+                name: Some("web".into()),
+                port: 80,
+                host_port: Some(8080),
+                host_ip: Some([127, 0, 0, 1].into()),
+                protocol: Protocol::Tcp,
+            },
+            ContainerPort {
+                name: None,
+                port: 53,
+                host_port: None,
+                host_ip: None,
+                protocol: Protocol::Udp,
+            },
+        ]
+    );
+    assert_eq!(
+        spec.dns,
+        Dns {
+            policy: DnsPolicy::None,
+            nameservers: vec!["10.0.0.1".into()],
+            searches: vec!["a.example".into()],
+            options: vec![("ndots".into(), Some("2".into())), ("rotate".into(), None)],
+        }
+    );
     let metadata = &loaded.object.metadata;
     assert_eq!(metadata.generation, Some(1));
     assert_eq!(metadata.uid.as_deref(), Some(meta.uid.as_str()));
@@ -162,7 +228,7 @@ a: [
             r#"pod.yaml: document 2: Pod "m": spec.containers[1].name: Duplicate value: "a""#,
             r#"pod.yaml: document 2: Pod "m": spec.hostNetwork: not supported yet: a pod has no part in the machine's network"#,
             r#"pod.yaml: document 2: Pod "m": spec.containers[1].livenessProbe: not supported yet: probes"#,
-            r#"pod.yaml: document 3: Deployment "d": kind: not supported yet: Deployment (apps/v1); this version runs Pods"#,
+            r#"pod.yaml: document 3: Deployment "d": kind: not supported yet: Deployment (apps/v1); this version runs Pods, with Services and ConfigMaps"#,
             r#"pod.yaml: document 4: Foo: no matches for kind "Foo" in version "v1""#,
             "pod.yaml: document 5: line 27, column 1: while parsing a node, did not find expected node content",
         ]
@@ -229,6 +295,11 @@ fn what_this_version_cannot_do_is_refused_with_its_field() {
     for (spec, container, path) in [
         ("hostPID: true,", "", "spec.hostPID"),
         ("hostIPC: true,", "", "spec.hostIPC"),
+        (
+            "",
+            "ports: [{containerPort: 1, protocol: SCTP}]",
+            "spec.containers[0].ports[0].protocol",
+        ),
         ("nodeName: here,", "", "spec.nodeName"),
         ("nodeSelector: {a: b},", "", "spec.nodeSelector"),
         ("affinity: {},", "", "spec.affinity"),
@@ -240,9 +311,9 @@ fn what_this_version_cannot_do_is_refused_with_its_field() {
             "spec.shareProcessNamespace",
         ),
         (
-            "volumes: [{name: v, configMap: {name: m}}],",
+            "volumes: [{name: v, secret: {secretName: s}}],",
             "",
-            "spec.volumes[0].configMap",
+            "spec.volumes[0].secret",
         ),
         (
             "volumes: [{name: v, emptyDir: {medium: Odd}}],",

@@ -7,6 +7,7 @@ mod golden_tables;
 mod golden_validation;
 mod loading;
 mod rules;
+mod services;
 mod status;
 
 use crate::model::{PodUid, Time};

@@ -3,22 +3,28 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{ids, now};
-use crate::manifest::{load, object};
+use crate::manifest::{Loaded, LoadedPod, load, object};
 use crate::model::{
     Condition, ConditionStatus, ConditionType, ContainerState, ContainerStatus, Phase, PodStatus,
     QosClass, Terminated,
 };
 
-fn loaded() -> crate::manifest::Loaded {
+fn loaded() -> LoadedPod {
     let text = "{apiVersion: v1, kind: Pod, metadata: {name: p}, spec: {\
         volumes: [{name: v}], \
         initContainers: [{name: i, image: i}], \
         containers: [{name: b, image: b, resources: {requests: {cpu: 0.5}}, \
           volumeMounts: [{name: v, mountPath: /v, readOnly: true}]}, {name: a, image: a}]}}";
+    read(text)
+}
+
+fn read(text: &str) -> LoadedPod {
     let mut next = ids();
-    load("f", text.as_bytes(), &mut next, now())
-        .unwrap()
-        .remove(0)
+    let mut loaded = load("f", text.as_bytes(), &mut next, now()).unwrap();
+    match loaded.remove(0) {
+        Loaded::Pod(pod) => *pod,
+        other => panic!("{other:?}"),
+    }
 }
 
 fn container(name: &str, state: ContainerState) -> ContainerStatus {
@@ -154,9 +160,7 @@ fn an_object_prints_with_sorted_keys_and_completed_metadata() {
 fn an_object_printed_can_be_loaded_again() {
     let pod = loaded();
     let object = object::pod(&pod.object, Some(&status()));
-    let mut next = ids();
-    let again = load("f", object.to_string().as_bytes(), &mut next, now()).unwrap();
-    assert_eq!(again[0].object, pod.object);
+    assert_eq!(read(&object.to_string()).object, pod.object);
 }
 
 #[test]

@@ -87,7 +87,8 @@ pub(super) fn host_aliases(path: &Path<'_>, spec: &PodSpec, faults: &mut Faults)
     }
 }
 
-fn ip(path: &Path<'_>, address: &str, faults: &mut Faults) {
+/// An IP address in its usual spelling.
+pub(super) fn ip(path: &Path<'_>, address: &str, faults: &mut Faults) {
     match address.parse::<IpAddr>() {
         Ok(IpAddr::V6(ip)) if ip.to_ipv4_mapped().is_some() => {
             faults.invalid(path, address, "must not be an IPv4-mapped IPv6 address");

@@ -12,8 +12,8 @@ use crate::manifest::path::Path;
 
 const MAX_ANNOTATIONS: usize = 256 << 10;
 
-/// Validates the metadata of a Pod.
-pub(super) fn check(meta: &ObjectMeta, faults: &mut Faults) {
+/// Validates metadata; `name` is the form its kind's names have.
+pub(super) fn check(meta: &ObjectMeta, name: fn(&str) -> Vec<String>, faults: &mut Faults) {
     let path = Path::root("metadata");
     if let Some(base) = &meta.generate_name {
         let path = path.field("generateName");
@@ -21,7 +21,7 @@ pub(super) fn check(meta: &ObjectMeta, faults: &mut Faults) {
     }
     match &meta.name {
         None => faults.required(&path.field("name"), "name or generateName is required"),
-        Some(name) => forms(&path.field("name"), Some(name), text::subdomain, faults),
+        Some(text) => forms(&path.field("name"), Some(text), name, faults),
     }
     forms(
         &path.field("namespace"),

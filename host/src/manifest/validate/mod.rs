@@ -1,5 +1,6 @@
 //! The API server's validation of a Pod at create: its wording, its paths, its order (table K). Collects every fault.
 
+mod config_map;
 mod container;
 mod dns;
 mod env;
@@ -10,23 +11,27 @@ mod probes;
 mod resources;
 mod scheduling;
 mod security;
+mod service;
 mod text;
 mod volumes;
+
+pub(super) use text::IP;
 
 use std::fmt::Display;
 
 use k8s_openapi::api::core::v1 as k8s;
 
+use super::decode::Object;
 use super::defaults::class_priority;
 use super::fault::{FaultKind, Faults, FieldFault};
 use super::path::Path;
 
-/// What refuses a Pod before it is defaulted: fields only the server may fill in.
-pub(super) fn before_create(pod: &k8s::Pod) -> Vec<FieldFault> {
+/// What refuses an object before it is defaulted: fields only the server may fill in.
+pub(super) fn before_create(object: &Object) -> Vec<FieldFault> {
     let mut faults = Faults::default();
     let metadata = Path::root("metadata");
-    if pod
-        .metadata
+    if object
+        .metadata()
         .resource_version
         .as_deref()
         .is_some_and(|version| !version.is_empty())
@@ -38,7 +43,9 @@ pub(super) fn before_create(pod: &k8s::Pod) -> Vec<FieldFault> {
             message.to_owned(),
         );
     }
-    if let Some(spec) = &pod.spec {
+    if let Object::Pod(pod) = object
+        && let Some(spec) = &pod.spec
+    {
         priority(spec, &mut faults);
     }
     faults.into_vec()
@@ -72,16 +79,24 @@ fn priority(spec: &k8s::PodSpec, faults: &mut Faults) {
     }
 }
 
-/// Validates a defaulted Pod.
-pub(super) fn pod(pod: &k8s::Pod) -> Vec<FieldFault> {
+/// Validates a defaulted object.
+pub(super) fn object(object: &Object) -> Vec<FieldFault> {
     let mut faults = Faults::default();
-    metadata::check(&pod.metadata, &mut faults);
-    if let Some(spec) = &pod.spec {
-        metadata::pod_annotations(&pod.metadata, spec, &mut faults);
-        self::spec(spec, &mut faults);
-        after_spec(spec, &mut faults);
+    match object {
+        Object::Pod(one) => pod(one, &mut faults),
+        Object::Service(one) => service::check(one, &mut faults),
+        Object::ConfigMap(one) => config_map::check(one, &mut faults),
     }
     faults.into_vec()
+}
+
+fn pod(pod: &k8s::Pod, faults: &mut Faults) {
+    metadata::check(&pod.metadata, text::subdomain, faults);
+    if let Some(spec) = &pod.spec {
+        metadata::pod_annotations(&pod.metadata, spec, faults);
+        self::spec(spec, faults);
+        after_spec(spec, faults);
+    }
 }
 
 fn spec(spec: &k8s::PodSpec, faults: &mut Faults) {

@@ -4,7 +4,8 @@ const MAX_LABEL: usize = 63;
 const MAX_SUBDOMAIN: usize = 253;
 
 /// What an IP address must be.
-pub(super) const IP: &str = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)";
+pub(in crate::manifest) const IP: &str =
+    "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)";
 
 /// A range of numbers, in the server's words.
 pub(super) fn range(min: i64, max: i64) -> String {

@@ -2,5 +2,7 @@
 
 mod answer;
 mod server;
+#[cfg(test)]
+mod tests;
 
 pub(super) use server::{DNS_PORT, connect, datagram};

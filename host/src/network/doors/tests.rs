@@ -387,3 +387,57 @@ async fn n11_udp_node_ports_lead_to_a_ready_pod() {
     let mut heard = [0; 9];
     assert_eq!(soon(client.recv(&mut heard)).await.unwrap(), 2);
 }
+
+#[tokio::test]
+async fn nothing_is_left_of_clients_that_are_over() {
+    let switch = switch();
+    let net = pod(&switch, "a");
+    let door = Door::tcp(HERE, to_pod(&net, 8080)).unwrap();
+    {
+        let listener = listen(&net, [0, 0, 0, 0], 8080);
+        for turn in 0..200 {
+            let mut client = Real::connect(door.local_address()).await.unwrap();
+            client.write_all(b"hello").await.unwrap();
+            let guest = soon(listener.accept()).await.unwrap();
+            // Either side hangs up first, in time or with bytes unread.
+            if turn % 2 == 0 {
+                drop(client);
+                drop(guest);
+            } else {
+                soon(guest.into_io().read_exact(&mut [0; 5])).await.unwrap();
+                drop(client);
+            }
+        }
+    }
+    soon(async {
+        while switch.stats().sockets > 0 || Arc::strong_count(&net) > 4 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+    let stats = switch.stats();
+    assert_eq!(
+        (stats.connections, stats.ports, stats.buffered_bytes),
+        (0, 0, 0)
+    );
+    door.close().await;
+    // The test and the switch's two tables.
+    assert_eq!(Arc::strong_count(&net), 3);
+}
+
+#[tokio::test]
+async fn a_udp_door_forgets_its_clients_when_it_closes() {
+    let switch = switch();
+    let net = pod(&switch, "a");
+    let guest = bind_udp(&net, 5353);
+    let door = Door::udp(HERE, to_pod(&net, 5353)).unwrap();
+    let client = tokio::net::UdpSocket::bind(HERE).await.unwrap();
+    client.send_to(b"x", door.local_address()).await.unwrap();
+    let source = receive(&guest).await.from;
+    assert!(switch.machine().returns().used(source).is_some());
+    door.close().await;
+    assert!(switch.machine().returns().used(source).is_none());
+    // An answer that comes too late is lost, and nobody's fault.
+    guest.send(Bytes::from_static(b"y"), Some(source)).unwrap();
+    assert_eq!(net.refused(), 0);
+}

@@ -197,6 +197,88 @@ async fn datagrams_go_out_and_only_answers_come_in() {
     .await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_flow_that_is_silent_for_a_minute_is_closed() {
+    let net = pod("host");
+    let guest = bind_udp(&net);
+    let sockets = net.switch().machine().sockets.clone();
+    let free = sockets.available_permits();
+    let send = || guest.send(Bytes::from_static(b"x"), Some(host(&net, 9)));
+    for _ in 0..3 {
+        send().unwrap();
+        assert_eq!(sockets.available_permits(), free - 2);
+        tokio::time::sleep(Duration::from_secs(59)).await;
+    }
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(sockets.available_permits(), free);
+    send().unwrap();
+    assert_eq!(sockets.available_permits(), free - 2);
+}
+
+#[tokio::test]
+async fn a_pod_gets_so_many_flows_and_no_more() {
+    let net = pod("host");
+    let sockets: Vec<_> = (0..=super::limits::FLOWS_PER_POD)
+        .map(|_| bind_udp(&net))
+        .collect();
+    let mut refused = 0;
+    for socket in &sockets {
+        match socket.send(Bytes::from_static(b"x"), Some(host(&net, 9))) {
+            Ok(()) => {}
+            Err(error) => {
+                assert_eq!(error, NetError::TooManySockets);
+                refused += 1;
+            }
+        }
+    }
+    assert_eq!(refused, 1);
+}
+
+#[tokio::test]
+async fn nothing_is_left_of_connections_that_are_over() {
+    let (server, port) = server().await;
+    tokio::spawn(async move {
+        while let Ok((mut real, _)) = server.accept().await {
+            tokio::spawn(async move { real.write_all(b"hello").await });
+        }
+    });
+    let net = pod("host");
+    let machine = net.switch().machine();
+    let free = machine.sockets.available_permits();
+    for _ in 0..20 {
+        let mut open = Vec::new();
+        for _ in 0..20 {
+            open.push(connect(&net, host(&net, port)).await.unwrap());
+        }
+        // Some read it all, some hang up with bytes unread.
+        for stream in open.into_iter().step_by(2) {
+            let mut heard = Vec::new();
+            soon(stream.into_io().read_to_end(&mut heard))
+                .await
+                .unwrap();
+            assert_eq!(heard, b"hello");
+        }
+    }
+    soon(async {
+        while machine.sockets.available_permits() < free {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+    let stats = net.switch().stats();
+    assert_eq!(
+        (
+            stats.sockets,
+            stats.connections,
+            stats.ports,
+            stats.buffered_bytes
+        ),
+        (0, 0, 0, 0)
+    );
+    // The test, the switch's two tables, and nobody else.
+    assert_eq!(Arc::strong_count(&net), 3);
+}
+
 fn question(name: &str, kind: RecordType) -> Message {
     let mut message = Message::query();
     message.add_query(Query::query(Name::from_ascii(name).unwrap(), kind));
@@ -234,6 +316,9 @@ async fn n13_the_name_server_answers_datagrams() {
 async fn n13_the_name_server_answers_connections() {
     let net = pod("none");
     let server = SocketAddr::from((net.switch().dns_ip(), 53));
+    let other = SocketAddr::from((net.switch().dns_ip(), 80));
+    let refused = connect(&net, other).await;
+    assert_eq!(refused.unwrap_err(), NetError::ConnectionRefused);
     let mut guest = connect(&net, server).await.unwrap().into_io();
     for _ in 0..2 {
         let query = question("db.shop.svc.cluster.local.", RecordType::A)

@@ -14,6 +14,7 @@ use super::tcp::permit;
 use super::{net_error, permitted};
 use crate::model::{PodUid, Protocol};
 use crate::network::dns::{self, DNS_PORT};
+use crate::network::ports::{EPHEMERAL_FIRST, EPHEMERAL_LAST};
 use crate::network::wake::lock;
 use crate::network::{Datagram, NetError, PodNetwork};
 
@@ -79,6 +80,9 @@ pub(in crate::network) fn send_udp(
     {
         return Ok(());
     }
+    if is_late_answer(pod, remote) {
+        return Ok(());
+    }
     let real = permitted(pod, remote, Protocol::Udp)?;
     let flow = flow(pod, local, real.is_ipv6())?;
     {
@@ -91,6 +95,13 @@ pub(in crate::network) fn send_udp(
         state.peers.insert(real, remote);
     }
     sent(flow.socket.send_to(&data, real))
+}
+
+/// An answer to a client of a door that is forgotten by now: lost, as anywhere, and nothing that the pod is to be blamed for.
+fn is_late_answer(pod: &PodNetwork, remote: SocketAddr) -> bool {
+    remote.ip() == pod.switch().node_ip()
+        && (EPHEMERAL_FIRST..=EPHEMERAL_LAST).contains(&remote.port())
+        && !pod.identity().egress.permits_host(remote.port())
 }
 
 /// A full queue of the machine loses a datagram as any network does. So does a refusal of an earlier one, which tells nothing of this.

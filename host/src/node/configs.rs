@@ -1,0 +1,13 @@
+//! The store as the place where volumes and environments find ConfigMaps.
+
+use std::sync::Arc;
+
+use crate::model::ConfigMap;
+use crate::ports::ConfigSource;
+use crate::store::ApiStore;
+
+impl ConfigSource for ApiStore {
+    fn config_map(&self, namespace: &str, name: &str) -> Option<Arc<ConfigMap>> {
+        Self::config_map(self, namespace, name)
+    }
+}
