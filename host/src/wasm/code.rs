@@ -4,21 +4,24 @@ use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use sha2::{Digest, Sha256};
 use tokio::sync::{OnceCell, watch};
+use wasmtime::Engine;
 use wasmtime::component::Component;
 
 use super::adapt::{self, AdaptError};
-use super::engine::WasmEngine;
-use super::program::Program;
+use super::engine::{Allocation, WasmEngine};
+use super::program::{Kind, Program};
 use crate::ports::Image;
 
 /// Loads programs, compiling each at most once. wasmtime's own cache is not used: it keys by content too, but reads and inflates the code
 /// into fresh memory at every start, where this maps it.
 pub struct CodeCache {
     engine: Arc<WasmEngine>,
+    /// For components that handle requests, if the first is not already right for many short-lived instances.
+    pooled: OnceLock<Arc<WasmEngine>>,
     dir: PathBuf,
     loaded: Mutex<HashMap<String, Arc<OnceCell<Arc<Program>>>>>,
     compiling: watch::Sender<Vec<String>>,
@@ -61,6 +64,7 @@ impl CodeCache {
         Self {
             dir: dir.join(format!("{:016x}", hasher.finish())),
             engine,
+            pooled: OnceLock::new(),
             loaded: Mutex::default(),
             compiling: watch::Sender::default(),
         }
@@ -69,10 +73,6 @@ impl CodeCache {
     /// What is being compiled right now, by name.
     pub fn compiling(&self) -> watch::Receiver<Vec<String>> {
         self.compiling.subscribe()
-    }
-
-    pub(super) fn engine(&self) -> &Arc<WasmEngine> {
-        &self.engine
     }
 
     /// Makes an image's program ready to start.
@@ -143,7 +143,11 @@ impl CodeCache {
         // folder that only the user may write to; whoever can change it can change the peapod binary's own data as well.
         let component = unsafe { Component::deserialize_file(self.engine.wasmtime(), kept) };
         match component {
-            Ok(component) => Program::new(&self.engine, &component).map(|p| Some(Arc::new(p))),
+            Ok(component) => {
+                // SAFETY: the same file.
+                let again = |engine: &_| unsafe { Component::deserialize_file(engine, kept) };
+                self.program(&component, again).map(Some)
+            }
             Err(error) => {
                 tracing::warn!(file = %kept.display(), %error, "compiled code is unusable, compiling again");
                 Ok(None)
@@ -156,11 +160,37 @@ impl CodeCache {
         let component = adapt::to_component(bytes)?;
         let component = Component::from_binary(self.engine.wasmtime(), &component)
             .map_err(|error| CodeError::Compile(format!("{error:#}")))?;
-        let program = Program::new(&self.engine, &component)?;
+        let program = self.program(&component, |engine| {
+            let code = component.serialize()?;
+            // SAFETY: the code was just made, by an engine whose settings for the compiler are the same.
+            unsafe { Component::deserialize(engine, &code) }
+        })?;
         if let Err(error) = keep(&component, kept) {
             tracing::debug!(file = %kept.display(), %error, "compiled code is not kept");
         }
-        Ok(Arc::new(program))
+        Ok(program)
+    }
+
+    /// Links a component. `again` loads it for another engine: how an engine allocates changes nothing of the code.
+    fn program(
+        &self,
+        component: &Component,
+        again: impl FnOnce(&Engine) -> wasmtime::Result<Component>,
+    ) -> Result<Arc<Program>, CodeError> {
+        let http = Kind::of(&self.engine, component)?.http;
+        if !http || self.engine.is_pooling() {
+            return Program::new(&self.engine, component).map(Arc::new);
+        }
+        let failed = |error: wasmtime::Error| CodeError::Link(format!("{error:#}"));
+        let engine = match self.pooled.get() {
+            Some(engine) => engine,
+            None => {
+                let engine = WasmEngine::new(Allocation::Pooling).map_err(failed)?;
+                self.pooled.get_or_init(|| engine)
+            }
+        };
+        let component = again(engine.wasmtime()).map_err(failed)?;
+        Program::new(engine, &component).map(Arc::new)
     }
 }
 

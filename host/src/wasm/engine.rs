@@ -22,6 +22,7 @@ const CORE_INSTANCES_PER_COMPONENT: u32 = 16;
 /// A wasmtime engine set up for containers.
 pub struct WasmEngine {
     engine: Engine,
+    allocation: Allocation,
     /// One for each combination of what components want.
     linkers: [OnceLock<Linker<Guest>>; 4],
     ticker: Arc<Ticker>,
@@ -49,9 +50,15 @@ impl WasmEngine {
         let ticker = Ticker::start(engine.weak());
         Ok(Arc::new(Self {
             engine,
+            allocation,
             linkers: Default::default(),
             ticker,
         }))
+    }
+
+    /// Whether it is right for many short-lived instances, or as right as one can be here.
+    pub(super) fn is_pooling(&self) -> bool {
+        self.allocation == Allocation::Pooling
     }
 
     pub(super) fn wasmtime(&self) -> &Engine {

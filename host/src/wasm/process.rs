@@ -337,7 +337,7 @@ async fn instance(process: &Arc<Process>, launch: &Launch) -> Ended {
     if launch.program.entry.serves() {
         return Ended::Exit(http::serve(process, launch).await);
     }
-    let engine = process.container.code.engine();
+    let engine = &launch.program.engine;
     let _ticking = engine.ticking();
     let memory = Share::new(Arc::clone(&process.container.memory));
     let mut store = Guest::store(engine.wasmtime(), process, launch, memory);

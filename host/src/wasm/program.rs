@@ -1,5 +1,7 @@
 //! A component that is ready to be instantiated.
 
+use std::sync::Arc;
+
 use wasmtime::component::Component;
 use wasmtime_wasi::{p2, p3};
 use wasmtime_wasi_http::handler::ProxyPre;
@@ -14,6 +16,8 @@ const SIGNALS: &str = "peapod:pod/signals@";
 
 /// A linked program.
 pub(super) struct Program {
+    /// The engine it is linked for.
+    pub(super) engine: Arc<WasmEngine>,
     pub(super) entry: Entry,
     /// It imports `peapod:pod/signals`: TERM arrives there and has no default action.
     pub(super) takes_signals: bool,
@@ -29,14 +33,19 @@ pub(super) enum Entry {
     Http(ProxyPre<Guest>),
 }
 
-impl Program {
-    pub(super) fn new(engine: &WasmEngine, component: &Component) -> Result<Self, CodeError> {
-        let link = |error: wasmtime::Error| CodeError::Link(format!("{error:#}"));
+/// What a component exports to be run by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Kind {
+    /// It handles requests; otherwise it is a command.
+    pub(super) http: bool,
+    /// By WASI 0.3; otherwise by 0.2.
+    p3: bool,
+}
+
+impl Kind {
+    /// What the component is.
+    pub(super) fn of(engine: &WasmEngine, component: &Component) -> Result<Self, CodeError> {
         let kind = component.component_type();
-        let imports: Vec<String> = kind
-            .imports(engine.wasmtime())
-            .map(|(name, _)| name.to_owned())
-            .collect();
         let exports: Vec<&str> = kind
             .exports(engine.wasmtime())
             .map(|(name, _)| name)
@@ -56,6 +65,20 @@ impl Program {
                 "component exports neither wasi:cli/run nor a handler of wasi:http, so there is nothing to run".into(),
             ));
         };
+        Ok(Self { http, p3 })
+    }
+}
+
+impl Program {
+    /// Links a component that was loaded for that engine.
+    pub(super) fn new(engine: &Arc<WasmEngine>, component: &Component) -> Result<Self, CodeError> {
+        let link = |error: wasmtime::Error| CodeError::Link(format!("{error:#}"));
+        let Kind { http, p3 } = Kind::of(engine, component)?;
+        let imports: Vec<String> = component
+            .component_type()
+            .imports(engine.wasmtime())
+            .map(|(name, _)| name.to_owned())
+            .collect();
         // A component for 0.3 may import 0.2 as well (its language's standard library does), and the other way round.
         let wants = Wants {
             p3: p3
@@ -77,6 +100,7 @@ impl Program {
             (false, true) => Entry::P3(p3::bindings::CommandPre::new(pre).map_err(link)?),
         };
         Ok(Self {
+            engine: Arc::clone(engine),
             entry,
             // Signals of a server go to the server, not to whichever request asks first.
             takes_signals: !http && imports.iter().any(|name| name.starts_with(SIGNALS)),

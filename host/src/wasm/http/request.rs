@@ -95,7 +95,7 @@ async fn run(
     answer: oneshot::Sender<Answer>,
     place: OwnedSemaphorePermit,
 ) -> bool {
-    let _ticking = server.process.container.code.engine().ticking();
+    let _ticking = server.launch.program.engine.ticking();
     let Instance { mut store, proxy } = instance;
     let handled = match &proxy {
         Proxy::P2(proxy) => handle_p2(&mut store, proxy, request, answer).await,

@@ -54,7 +54,7 @@ impl Server {
     }
 
     async fn instantiate(&self) -> wasmtime::Result<Instance> {
-        let engine = self.process.container.code.engine();
+        let engine = &self.launch.program.engine;
         let _ticking = engine.ticking();
         let memory = Share::of_request(Arc::clone(&self.process.container.memory));
         let mut store = Guest::store(engine.wasmtime(), &self.process, &self.launch, memory);
