@@ -183,6 +183,8 @@ impl ContainerShared {
         }
         self.tasks.close();
         self.tasks.wait().await;
+        // Each of them holds the container that holds it: without this, nothing of a container would ever be given back.
+        self.table().processes.clear();
     }
 
     /// Children of a process that ended have nobody to wait for them any more: those that ended too go at once, others when they end.
