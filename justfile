@@ -43,6 +43,9 @@ sim *ARGS:
 bench: guests
     cargo build --release
     tests/bench.sh
+    tests/bench/network.sh
+    tests/bench/ipc.sh
+    tests/bench/http.sh
 
 # Licences and advisories of all dependencies, where cargo-deny and its data can be had
 deny:

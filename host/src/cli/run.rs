@@ -67,6 +67,7 @@ async fn run_pods(args: Run, inputs: Inputs, data_dir: PathBuf, now: Time) -> an
         .iter()
         .map(|input| input.loaded.pod.spec.containers().count())
         .sum();
+    allow_open_files();
     let mut app = App::start(Settings {
         network: NetworkSettings {
             pod_cidr: args.pod_cidr,
@@ -131,6 +132,18 @@ async fn run_pods(args: Run, inputs: Inputs, data_dir: PathBuf, now: Time) -> an
         None if summary::all_succeeded(&ended) => exit::OK,
         None => exit::FAILED,
     })
+}
+
+/// Files, and the machine's sockets behind doors, are counted by the soft limit, which most systems set for a shell, not for a host.
+fn allow_open_files() {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, getrlimit, setrlimit};
+        let mut limit = getrlimit(Resource::Nofile);
+        limit.current = limit.maximum;
+        // The limit that there is will do, only for fewer.
+        let _ignored = setrlimit(Resource::Nofile, limit);
+    }
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
