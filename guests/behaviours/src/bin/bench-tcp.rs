@@ -17,6 +17,8 @@ const SINK: u8 = b's';
 const ECHO: u8 = b'e';
 const HOLD: u8 = b'h';
 const TRIP_BYTES: usize = 64;
+/// How long the server may take to listen.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 fn main() {
     let mut args = behaviours::Args::new(USAGE);
@@ -84,7 +86,16 @@ fn echo(stream: &mut TcpStream) -> Result<()> {
 }
 
 fn connect(address: &str, order: u8) -> Result<TcpStream> {
-    let mut stream = TcpStream::connect(address)?;
+    let begun = Instant::now();
+    // A server of the same pod may not listen yet.
+    let mut stream = loop {
+        match TcpStream::connect(address) {
+            Err(e) if e.kind() == ErrorKind::ConnectionRefused && begun.elapsed() < PATIENCE => {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            connected => break connected?,
+        }
+    };
     let _ = stream.set_nodelay(true);
     stream.write_all(&[order])?;
     Ok(stream)
