@@ -183,6 +183,8 @@ impl ContainerShared {
         }
         self.tasks.close();
         self.tasks.wait().await;
+        // Each of them holds the container that holds it: without this, nothing of a container would ever be given back.
+        self.table().processes.clear();
     }
 
     /// Children of a process that ended have nobody to wait for them any more: those that ended too go at once, others when they end.
@@ -253,6 +255,11 @@ impl Process {
         } else {
             self.die(number);
         }
+    }
+
+    /// The signal it is to die by, if there is one.
+    pub(super) fn dies(&self) -> Option<u32> {
+        Some(*self.death.borrow()).filter(|signal| *signal != 0)
     }
 
     fn die(&self, number: u32) {
@@ -357,6 +364,7 @@ async fn instance(process: &Arc<Process>, launch: &Launch) -> Ended {
     match result {
         Ok(Ok(())) => Ended::Exit(0),
         Ok(Err(())) => Ended::Exit(1),
+        Err(_) if process.dies().is_some() => Ended::Exit(128 + process.dies().unwrap_or(KILL)),
         Err(error) => {
             if error.downcast_ref::<OutOfMemory>().is_some() {
                 // As under a kubelet (memory.oom.group): the whole container goes, not one process of it.

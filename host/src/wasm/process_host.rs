@@ -238,7 +238,11 @@ impl Host for Guest {
         if number != 0 {
             process.signal(number);
         }
-        Ok(Ok(()))
+        // One that ends itself does not come back from the call: it could run to its own end before anybody looks.
+        match self.process.dies() {
+            Some(signal) => Err(wasmtime::format_err!("killed by signal {signal}")),
+            None => Ok(Ok(())),
+        }
     }
 
     fn list(&mut self) -> wasmtime::Result<Vec<ProcessInfo>> {

@@ -99,7 +99,7 @@ impl<T: Send + 'static> types::HostTcpSocketWithStore<T> for Sockets {
         socket.state = State::Listening(Arc::clone(&listener));
         let accepting = Accepting {
             listener,
-            options: socket.options.clone(),
+            options: socket.options,
             family: socket.family,
             getter,
         };

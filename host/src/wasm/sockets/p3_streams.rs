@@ -77,7 +77,7 @@ impl<T: 'static> StreamProducer<T> for Accepting<T> {
             Poll::Ready(Err(_)) => return Poll::Ready(Ok(StreamResult::Dropped)),
             Poll::Ready(Ok(stream)) => stream,
         };
-        let accepted = Socket::accepted(stream, self.options.clone(), self.family);
+        let accepted = Socket::accepted(stream, self.options, self.family);
         let accepted = (self.getter)(store.data_mut()).table.push(accepted)?;
         to.set_buffer(Some(theirs(&accepted)));
         Poll::Ready(Ok(StreamResult::Completed))

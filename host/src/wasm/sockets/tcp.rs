@@ -170,7 +170,7 @@ impl tcp::HostTcpSocket for SocketsView<'_> {
             Poll::Pending => return Err(ErrorCode::WouldBlock.into()),
             Poll::Ready(accepted) => accepted.map_err(p2)?,
         };
-        let accepted = Socket::accepted(stream.clone(), socket.options.clone(), socket.family);
+        let accepted = Socket::accepted(stream.clone(), socket.options, socket.family);
         let accepted = self.table.push(accepted)?;
         let (input, output) = self.streams(&accepted, &stream)?;
         Ok((theirs(&accepted), input, output))

@@ -2,19 +2,19 @@
 # Requests a second of one component that answers `hello`: through a hostPort of peapod, and under `wasmtime serve` with its pooling
 # allocator. Both in this run, in turns, by the same load tool; what counts is the ratio of the medians.
 #
-#   tests/bench-http.sh             needs wrk (a package of most systems), curl and wasmtime (cargo install wasmtime-cli --version 48.0.8),
+#   tests/bench/http.sh             needs wrk (a package of most systems), curl and wasmtime (cargo install wasmtime-cli --version 48.0.8),
 #                                   guests/build.sh and `cargo build --release` before it
 #   WASMTIME=path PEAPOD=path       which programs
 #   ROUNDS=5 SECONDS_EACH=10 CONNECTIONS=64 THREADS=2
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 peapod=${PEAPOD:-$PWD/target/release/peapod}
 wasmtime=${WASMTIME:-wasmtime}
 rounds=${ROUNDS:-5} each=${SECONDS_EACH:-10} connections=${CONNECTIONS:-64} threads=${THREADS:-2}
 guest=$PWD/guests/dist/http-hello.wasm
 for tool in wrk curl python3 "$wasmtime" "$peapod"; do
-  command -v "$tool" >/dev/null || { echo "bench-http: no $tool here" >&2; exit 1; }
+  command -v "$tool" >/dev/null || { echo "http.sh: no $tool here" >&2; exit 1; }
 done
 
 scratch=$(mktemp -d)
@@ -52,7 +52,7 @@ up() { # PORT LOG
     [ "$(curl -s -m 1 "http://127.0.0.1:$1/")" = hello ] && return
     sleep 0.1
   done
-  echo "bench-http: nothing answers on port $1" >&2
+  echo "http.sh: nothing answers on port $1" >&2
   cat "$2" >&2
   exit 1
 }
@@ -61,7 +61,7 @@ up "$theirs" "$scratch/wasmtime.log"
 
 load() { # PORT SECONDS: prints requests a second
   wrk -t "$threads" -c "$connections" -d "${2}s" --latency "http://127.0.0.1:$1/" >"$scratch/wrk"
-  if grep -E 'Non-2xx|Socket errors' "$scratch/wrk" >&2; then echo "bench-http: port $1 answered badly" >&2; exit 1; fi
+  if grep -E 'Non-2xx|Socket errors' "$scratch/wrk" >&2; then echo "http.sh: port $1 answered badly" >&2; exit 1; fi
   awk '/Requests\/sec/ {print $2}' "$scratch/wrk"
 }
 load "$mine" 2 >/dev/null
