@@ -44,7 +44,7 @@ spec:
 YAML
 "$peapod" run "$scratch/pod.yaml" >"$scratch/peapod.log" 2>&1 &
 started+=($!)
-"$wasmtime" serve -O pooling-allocator --addr "127.0.0.1:$theirs" "$guest" >"$scratch/wasmtime.log" 2>&1 &
+"$wasmtime" serve -S cli -O pooling-allocator --addr "127.0.0.1:$theirs" "$guest" >"$scratch/wasmtime.log" 2>&1 &
 started+=($!)
 
 up() { # PORT LOG
