@@ -1,14 +1,13 @@
 //! Shared memory, in the manner of shm_overview(7). A guest cannot map it into its own memory, so that it reads and writes by calls; each
 //! call is atomic, and those on one word are what lock-free code is made of.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use tokio::sync::oneshot;
-
 use super::budget::{Budget, BytesCharge, Kind, ObjectCharge, Opened, Waits};
-use super::turn::Turn;
+use super::turn::{Line, Turn};
 use super::{IpcError, IpcResult};
 
 /// What one read gives at most: the host holds it a second time while the guest takes it over.
@@ -23,7 +22,7 @@ struct State {
     bytes: Vec<u8>,
     charge: BytesCharge,
     /// Who waits on which word.
-    lines: BTreeMap<u64, VecDeque<oneshot::Sender<()>>>,
+    lines: BTreeMap<u64, Line<()>>,
 }
 
 impl State {
@@ -57,23 +56,26 @@ impl State {
         part.try_into().map_err(|_| IpcError::Invalid)
     }
 
-    fn wake(&mut self, offset: u64, most: u32) -> u32 {
-        let mut woken = 0;
-        let Some(line) = self.lines.get_mut(&offset) else {
-            return 0;
-        };
-        while woken < most {
-            let Some(waiter) = line.pop_front() else {
-                break;
-            };
-            if waiter.send(()).is_ok() {
-                woken += 1;
+    /// Chooses up to so many who wait on the word.
+    fn choose(&mut self, offset: u64, most: u32) -> (u32, Vec<Waker>) {
+        let mut chosen = 0;
+        let mut wakers = Vec::new();
+        if let Some(line) = self.lines.get_mut(&offset) {
+            while chosen < most
+                && let Ok((_, waker)) = line.hand(())
+            {
+                chosen += 1;
+                wakers.extend(waker);
             }
         }
-        if line.is_empty() {
+        (chosen, wakers)
+    }
+
+    /// A line is kept as long as somebody is in it, chosen or not.
+    fn tidy(&mut self, offset: u64) {
+        if self.lines.get(&offset).is_some_and(Line::is_empty) {
             self.lines.remove(&offset);
         }
-        woken
     }
 }
 
@@ -96,19 +98,30 @@ impl Segment {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A waiter is gone; a turn that had come to it goes on to the next on that word.
-    fn undo(&self, offset: u64, handed: Option<()>) {
+    fn poll(&self, offset: u64, number: u64, context: &mut Context<'_>) -> Poll<()> {
         let mut state = self.lock();
-        if handed.is_some() {
-            state.wake(offset, 1);
-            return;
+        let Some(line) = state.lines.get_mut(&offset) else {
+            return Poll::Pending;
+        };
+        let turn = line.poll(number, context);
+        if turn.is_ready() {
+            state.tidy(offset);
         }
-        if let Some(line) = state.lines.get_mut(&offset) {
-            line.retain(|waiter| !waiter.is_closed());
-            if line.is_empty() {
-                state.lines.remove(&offset);
-            }
-        }
+        turn
+    }
+
+    /// A waiter is gone; a turn that had come to it goes on to the next on that word.
+    fn leave(&self, offset: u64, number: u64) {
+        let mut state = self.lock();
+        let line = state.lines.get_mut(&offset);
+        let handed = line.and_then(|line| line.leave(number));
+        let wakers = match handed {
+            Some(()) => state.choose(offset, 1).1,
+            None => Vec::new(),
+        };
+        state.tidy(offset);
+        drop(state);
+        wakers.into_iter().for_each(Waker::wake);
     }
 }
 
@@ -212,12 +225,12 @@ impl SegmentHandle {
             if limit == Some(Duration::ZERO) {
                 return Err(IpcError::TimedOut);
             }
-            let (sender, receiver) = oneshot::channel();
-            state.lines.entry(offset).or_default().push_back(sender);
-            let waits = Waits::new(self.segment.charge.budget());
-            Turn::new(receiver, waits, move |handed| {
-                self.segment.undo(offset, handed);
-            })
+            let number = state.lines.entry(offset).or_default().join(());
+            Turn::new(
+                Waits::new(self.segment.charge.budget()),
+                move |context: &mut Context<'_>| self.segment.poll(offset, number, context),
+                move || self.segment.leave(offset, number),
+            )
         };
         turn.come(limit).await
     }
@@ -226,6 +239,9 @@ impl SegmentHandle {
     pub fn notify(&self, offset: u64, most: u32) -> IpcResult<u32> {
         let mut state = self.segment.lock();
         state.word::<4>(offset)?;
-        Ok(state.wake(offset, most))
+        let (chosen, wakers) = state.choose(offset, most);
+        drop(state);
+        wakers.into_iter().for_each(Waker::wake);
+        Ok(chosen)
     }
 }

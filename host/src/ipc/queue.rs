@@ -2,14 +2,15 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::Notify;
 
 use super::budget::{
     Budget, BytesCharge, Kind, MESSAGE_OVERHEAD_BYTES, ObjectCharge, Opened, Waits,
 };
-use super::turn::Turn;
+use super::turn::{Line, Turn, wake};
 use super::{IpcError, IpcResult};
 
 /// The highest priority: MQ_PRIO_MAX - 1.
@@ -86,8 +87,8 @@ struct State {
     levels: BTreeMap<u32, VecDeque<Stored>>,
     len: usize,
     last_number: u64,
-    receivers: VecDeque<oneshot::Sender<Stored>>,
-    senders: VecDeque<Sending>,
+    receivers: Line<Stored>,
+    senders: Line<(), Sending>,
     /// Pollables that wait; without any, a message wakes nobody in vain.
     watchers: usize,
 }
@@ -95,7 +96,6 @@ struct State {
 /// A message whose sender waits for room.
 struct Sending {
     message: Message,
-    sent: oneshot::Sender<()>,
     _bytes: BytesCharge,
 }
 
@@ -113,15 +113,15 @@ impl State {
         self.len += 1;
     }
 
-    /// To the first receiver that is still there, or into the queue.
-    fn deliver(&mut self, mut stored: Stored) {
-        while let Some(receiver) = self.receivers.pop_front() {
-            match receiver.send(stored) {
-                Ok(()) => return,
-                Err(back) => stored = back,
+    /// To the first receiver in line, who is to be woken, or into the queue.
+    fn deliver(&mut self, stored: Stored) -> Option<Waker> {
+        match self.receivers.hand(stored) {
+            Ok((_, waker)) => waker,
+            Err(stored) => {
+                self.insert(stored);
+                None
             }
         }
-        self.insert(stored);
     }
 
     fn number(&mut self, message: Message) -> Stored {
@@ -151,18 +151,15 @@ impl State {
         Some(stored)
     }
 
-    /// Lets waiting senders in, in the order they came.
-    fn admit(&mut self, max: usize) {
-        while self.len < max {
-            let Some(sending) = self.senders.pop_front() else {
-                return;
-            };
-            // One that is gone never sent its message.
-            if sending.sent.send(()).is_ok() {
-                let stored = self.number(sending.message);
-                self.deliver(stored);
-            }
+    /// Lets the first waiting sender in, who is to be woken.
+    fn admit(&mut self, max: usize) -> Option<Waker> {
+        if self.senders.nobody_waits() || self.len >= max {
+            return None;
         }
+        let (sending, waker) = self.senders.hand(()).ok()?;
+        let stored = self.number(sending.message);
+        self.insert(stored);
+        waker
     }
 }
 
@@ -194,9 +191,12 @@ impl Queue {
         usize::try_from(self.size.messages).unwrap_or(usize::MAX)
     }
 
-    fn tell(&self, state: MutexGuard<'_, State>) {
-        if state.watchers > 0 {
-            drop(state);
+    /// Ends a change: wakes whom it concerns, and whoever polls.
+    fn tell(&self, state: MutexGuard<'_, State>, waker: Option<Waker>) {
+        let watched = state.watchers > 0;
+        drop(state);
+        wake(waker);
+        if watched {
             self.changed.notify_waiters();
         }
     }
@@ -208,8 +208,8 @@ impl Queue {
             return Err((message, state));
         }
         let stored = state.number(message);
-        state.deliver(stored);
-        self.tell(state);
+        let waker = state.deliver(stored);
+        self.tell(state, waker);
         Ok(())
     }
 
@@ -218,32 +218,32 @@ impl Queue {
         let Some(stored) = state.take() else {
             return Err(state);
         };
-        if !state.senders.is_empty() {
-            state.admit(self.max());
-        }
-        self.tell(state);
+        let waker = state.admit(self.max());
+        self.tell(state, waker);
         Ok(stored.message)
     }
 
+    fn poll_receiver(&self, number: u64, context: &mut Context<'_>) -> Poll<Message> {
+        let turn = self.lock().receivers.poll(number, context);
+        turn.map(|stored| stored.message)
+    }
+
     /// A waiting receiver is gone; a message that had come to it goes to the next, or back to its place in the queue.
-    fn receiver_gone(&self, handed: Option<Stored>) {
+    fn receiver_leaves(&self, number: u64) {
         let mut state = self.lock();
-        match handed {
-            Some(stored) => {
-                state.deliver(stored);
-                self.tell(state);
-            }
-            None => state.receivers.retain(|receiver| !receiver.is_closed()),
+        if let Some(stored) = state.receivers.leave(number) {
+            let waker = state.deliver(stored);
+            self.tell(state, waker);
         }
     }
 
+    fn poll_sender(&self, number: u64, context: &mut Context<'_>) -> Poll<()> {
+        self.lock().senders.poll(number, context)
+    }
+
     /// A waiting sender is gone: its message goes with it, unless it was let in already.
-    fn sender_gone(&self, sent: Option<()>) {
-        if sent.is_none() {
-            self.lock()
-                .senders
-                .retain(|sending| !sending.sent.is_closed());
-        }
+    fn sender_leaves(&self, number: u64) {
+        self.lock().senders.leave(number);
     }
 }
 
@@ -302,17 +302,17 @@ impl QueueHandle {
             }
             let budget = self.queue.charge.budget();
             let len = u64::try_from(message.bytes.len()).unwrap_or(u64::MAX);
+            // A thousand processes with a message of 16 MiB each in hand would be bounded by nothing else.
             let held = BytesCharge::new(budget, Kind::Queue, len);
-            let (sent, receiver) = oneshot::channel();
-            state.senders.push_back(Sending {
+            let number = state.senders.join(Sending {
                 message,
-                sent,
-                // A thousand processes with a message of 16 MiB each in hand would be bounded by nothing else.
                 _bytes: held.map_err(|_| IpcError::NoMemory)?,
             });
-            Turn::new(receiver, Waits::new(budget), |sent| {
-                self.queue.sender_gone(sent);
-            })
+            Turn::new(
+                Waits::new(budget),
+                move |context: &mut Context<'_>| self.queue.poll_sender(number, context),
+                move || self.queue.sender_leaves(number),
+            )
         };
         turn.come(limit).await
     }
@@ -338,12 +338,14 @@ impl QueueHandle {
             if limit == Some(Duration::ZERO) {
                 return Err(IpcError::TimedOut);
             }
-            let (sender, receiver) = oneshot::channel();
-            state.receivers.push_back(sender);
-            let waits = Waits::new(self.queue.charge.budget());
-            Turn::new(receiver, waits, |handed| self.queue.receiver_gone(handed))
+            let number = state.receivers.join(());
+            Turn::new(
+                Waits::new(self.queue.charge.budget()),
+                move |context: &mut Context<'_>| self.queue.poll_receiver(number, context),
+                move || self.queue.receiver_leaves(number),
+            )
         };
-        turn.come(limit).await.map(|stored| stored.message)
+        turn.come(limit).await
     }
 
     /// `mq_getattr`.

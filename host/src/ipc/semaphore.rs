@@ -1,13 +1,13 @@
 //! Named counting semaphores, in the manner of sem_overview(7).
 
-use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Context;
 use std::time::Duration;
 
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::Notify;
 
 use super::budget::{Budget, Kind, ObjectCharge, Opened, Waits};
-use super::turn::Turn;
+use super::turn::{Line, Turn, wake};
 use super::{IpcError, IpcResult};
 
 /// SEM_VALUE_MAX.
@@ -22,7 +22,7 @@ pub(super) struct Semaphore {
 /// While somebody waits the value is 0: a post goes to the first in line.
 struct State {
     value: u32,
-    line: VecDeque<oneshot::Sender<()>>,
+    line: Line<()>,
     /// Pollables that wait; without any, a post wakes nobody in vain.
     watchers: usize,
 }
@@ -36,7 +36,7 @@ impl Semaphore {
             charge: ObjectCharge::new(budget, Kind::Semaphore)?,
             state: Mutex::new(State {
                 value,
-                line: VecDeque::new(),
+                line: Line::default(),
                 watchers: 0,
             }),
             posted: Notify::new(),
@@ -49,10 +49,10 @@ impl Semaphore {
 
     fn post(&self) -> IpcResult<()> {
         let mut state = self.lock();
-        while let Some(waiter) = state.line.pop_front() {
-            if waiter.send(()).is_ok() {
-                return Ok(());
-            }
+        if let Ok((_, waker)) = state.line.hand(()) {
+            drop(state);
+            wake(waker);
+            return Ok(());
         }
         if state.value == SEMAPHORE_VALUE_MAX {
             return Err(IpcError::Overflow);
@@ -66,12 +66,11 @@ impl Semaphore {
     }
 
     /// A waiter is gone; a turn that had come to it goes on.
-    fn undo(&self, handed: Option<()>) {
+    fn leave(&self, number: u64) {
+        let handed = self.lock().line.leave(number);
         if handed.is_some() {
-            // It was taken from the value before, so that it fits again unless others filled it up; then there is nothing to wake for.
+            // It never became part of the value, so that it fits unless others filled that up; then there is nothing to wake for.
             let _full = self.post();
-        } else {
-            self.lock().line.retain(|waiter| !waiter.is_closed());
         }
     }
 }
@@ -108,10 +107,12 @@ impl SemaphoreHandle {
             if limit == Some(Duration::ZERO) {
                 return Err(IpcError::TimedOut);
             }
-            let (sender, receiver) = oneshot::channel();
-            state.line.push_back(sender);
-            let waits = Waits::new(self.semaphore.charge.budget());
-            Turn::new(receiver, waits, |handed| self.semaphore.undo(handed))
+            let number = state.line.join(());
+            Turn::new(
+                Waits::new(self.semaphore.charge.budget()),
+                move |context: &mut Context<'_>| self.semaphore.lock().line.poll(number, context),
+                move || self.semaphore.leave(number),
+            )
         };
         turn.come(limit).await
     }
