@@ -325,6 +325,26 @@ fn udp_echoes_between_containers_and_pods() {
 }
 
 #[test]
+fn sockets_of_wasi_0_3_carry_tcp_udp_and_names() {
+    let place = Place::new();
+    let file = place.file(
+        "pod.yaml",
+        &pod(
+            "p3",
+            &[],
+            &[
+                ("server", "p3-net", "serve, \"7000\""),
+                ("client", "p3-net", "connect, \"7000\""),
+            ],
+        ),
+    );
+    let ran = place.run_file(&file, &["--timeout", "60s"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert_eq!(ran.output_of("client"), ["ok"]);
+    assert_eq!(ran.output_of("server"), ["served"]);
+}
+
+#[test]
 fn h10_h11_the_files_say_what_the_names_are() {
     let place = Place::with_images();
     let ran = place.run(
