@@ -1,16 +1,18 @@
 //! What a pod is, in types in which wrong states cannot be written.
 //!
-//! - owns: ids, [`Pod`], [`PodStatus`], [`Service`], [`ConfigMap`], quantities, [`Time`]
+//! - owns: ids, [`Pod`], [`PodStatus`], [`Service`], [`ConfigMap`], [`Secret`], [`Allocatable`], quantities, [`Time`]
 //! - never does: I/O, clocks, randomness, async; parsing of Kubernetes documents (that is `manifest`)
 //! - talks to: nobody; every room may use it
 
 mod amount;
+mod capacity;
 mod config_map;
 mod expand;
 mod ids;
 mod object;
 mod pod;
 mod quantity;
+mod secret;
 mod service;
 mod status;
 #[cfg(test)]
@@ -18,6 +20,7 @@ pub(crate) mod testing;
 mod time;
 
 pub use amount::{Amount, QUANTITY_FORM};
+pub use capacity::Allocatable;
 pub use config_map::ConfigMap;
 pub use expand::expand;
 pub use ids::{Attempt, ContainerName, Namespace, PodName, PodUid, Uid};
@@ -29,6 +32,7 @@ pub use pod::{
     VolumeSource,
 };
 pub use quantity::{Bytes, Millicores};
+pub use secret::Secret;
 pub use service::{Service, ServicePort, ServiceType, SessionAffinity, TargetPort};
 pub use status::{
     Condition, ConditionStatus, ConditionType, ContainerState, ContainerStatus, Exit, ExitReason,

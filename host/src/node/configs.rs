@@ -2,12 +2,16 @@
 
 use std::sync::Arc;
 
-use crate::model::ConfigMap;
+use crate::model::{ConfigMap, Secret};
 use crate::ports::ConfigSource;
 use crate::store::ApiStore;
 
 impl ConfigSource for ApiStore {
     fn config_map(&self, namespace: &str, name: &str) -> Option<Arc<ConfigMap>> {
         Self::config_map(self, namespace, name)
+    }
+
+    fn secret(&self, _namespace: &str, _name: &str) -> Option<Arc<Secret>> {
+        None
     }
 }

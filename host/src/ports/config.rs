@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::model::ConfigMap;
+use crate::model::{ConfigMap, Secret};
 
-/// Looks up ConfigMaps as they are now.
+/// Looks up ConfigMaps and Secrets as they are now.
 pub trait ConfigSource: Send + Sync {
     /// The ConfigMap of that name in that namespace (rule G14).
     fn config_map(&self, namespace: &str, name: &str) -> Option<Arc<ConfigMap>>;
+    /// The Secret of that name in that namespace (rule G14).
+    fn secret(&self, namespace: &str, name: &str) -> Option<Arc<Secret>>;
 }

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::{BoxFuture, Image, LogSink, LogicalHost, ReadyMount};
 use crate::model::{Attempt, Exit, Pod, Resources};
 
@@ -21,6 +23,48 @@ pub trait Container: Send + Sync {
     fn wait(&self) -> BoxFuture<'static, Exit>;
     /// Delivers a signal; harmless after the exit.
     fn signal(&self, signal: Signal);
+    /// Runs a command in the container beside its own program, with its mounts, environment, logical host and limits: for exec probes, exec
+    /// hooks and whoever asks from outside.
+    fn exec(&self, request: ExecRequest) -> BoxFuture<'static, Result<Arc<dyn Exec>, ExecError>>;
+}
+
+/// What to run in a container.
+#[derive(Clone)]
+pub struct ExecRequest {
+    /// The argument vector; never empty.
+    pub command: Vec<String>,
+    /// Standard input stays open for [`Exec::write_stdin`]; otherwise it is at its end from the start.
+    pub stdin: bool,
+    /// Its input and output are a terminal, so there is no standard error of its own.
+    pub tty: bool,
+    /// Where its output goes. It is slowed down when that is full.
+    pub output: Arc<dyn LogSink>,
+}
+
+/// A command that runs in a container.
+pub trait Exec: Send + Sync {
+    /// How it ended; may be asked many times and by many. Its output is complete then.
+    fn wait(&self) -> BoxFuture<'static, Exit>;
+    /// Ends it: who asked for it went away, or its time is over.
+    fn kill(&self);
+    /// Gives it bytes to read, waiting while it does not; false once nobody will read them.
+    fn write_stdin(&self, bytes: Bytes) -> BoxFuture<'_, bool>;
+    /// Its standard input ends here.
+    fn close_stdin(&self);
+}
+
+/// Why a command could not be run in a container.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ExecError {
+    /// The container has ended.
+    #[error("container not found (\"{0}\")")]
+    NotRunning(String),
+    /// Nothing answers to the command's first word.
+    #[error("exec: \"{0}\": executable file not found in $PATH")]
+    NotFound(String),
+    /// It was found but could not be started.
+    #[error("{0}")]
+    Start(String),
 }
 
 /// The signals a host sends.

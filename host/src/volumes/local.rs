@@ -271,6 +271,10 @@ mod tests {
         }
     }
 
+    fn secret(&self, _namespace: &str, _name: &str) -> Option<Arc<crate::model::Secret>> {
+        None
+    }
+
     impl Clock for World {
         fn now(&self) -> Time {
             Time::EPOCH

@@ -157,6 +157,14 @@ impl Container for WasmContainer {
             Signal::Kill => KILL,
         });
     }
+
+    fn exec(
+        &self,
+        request: crate::ports::ExecRequest,
+    ) -> BoxFuture<'static, Result<Arc<dyn crate::ports::Exec>, crate::ports::ExecError>> {
+        let error = crate::ports::ExecError::NotFound(request.command.concat());
+        Box::pin(async move { Err(error) })
+    }
 }
 
 /// Waits for the first process, ends the others, and tells how the container ended.

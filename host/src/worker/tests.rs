@@ -213,6 +213,14 @@ impl Container for Fake {
                 .send_replace(Some(exited(code, &self.world.clock)));
         }
     }
+
+    fn exec(
+        &self,
+        request: crate::ports::ExecRequest,
+    ) -> BoxFuture<'static, Result<Arc<dyn crate::ports::Exec>, crate::ports::ExecError>> {
+        let error = crate::ports::ExecError::NotFound(request.command.concat());
+        Box::pin(async move { Err(error) })
+    }
 }
 
 /// A worker in its world.
