@@ -12,10 +12,10 @@ use crate::engine::{Config, Notice, NoticeKind};
 use crate::images::{ContentStore, Images, Overrides};
 use crate::logs::{LogQueue, LogReader};
 use crate::manifest::{LoadedConfigMap, LoadedPod, LoadedSecret, LoadedService, object};
-use crate::model::ImagePullPolicy;
+use crate::model::{Allocatable, Bytes, ImagePullPolicy, Millicores};
 use crate::network::{NetworkSettings, NodePortFault, NodePorts, Refusal, Switch};
 use crate::node::{Node, PodNotice, RunDir};
-use crate::ports::{Clock, ConfigSource, Image, PullError, PullRequest};
+use crate::ports::{Clock, ConfigSource, Image, PullError, PullRequest, ServiceSource};
 use crate::sandbox::{HostSettings, VirtualHosts};
 use crate::store::{ApiStore, Conflict};
 use crate::volumes::LocalVolumes;
@@ -90,6 +90,9 @@ impl App {
             runtime: Arc::new(WasmRuntime::new(code, Arc::clone(&clock))),
             logs: Arc::new(queue),
             clock: Arc::clone(&clock),
+            configs: Arc::clone(&store) as Arc<dyn ConfigSource>,
+            services: Arc::clone(&store) as Arc<dyn ServiceSource>,
+            allocatable: allocatable(data_dir),
         };
         let (notes, notices) = mpsc::unbounded_channel();
         let refusals = tell_refusals(
@@ -243,5 +246,25 @@ pub fn check_image_file(images: &Images, request: &PullRequest) -> Result<(), St
             Err(PullError::NeverPull(request.reference.clone()).to_string())
         }
         Err(error) => Err(format!("{}: {error}", path.display())),
+    }
+}
+
+/// What the machine has.
+fn allocatable(data_dir: &Path) -> Allocatable {
+    let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u64);
+    let memory = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let total = memory.lines().find_map(|line| {
+        let kibibytes = line.strip_prefix("MemTotal:")?.trim().strip_suffix(" kB")?;
+        kibibytes.parse::<u64>().ok()
+    });
+    #[cfg(unix)]
+    let disk = rustix::fs::statvfs(data_dir).map_or(0, |all| all.f_blocks * all.f_frsize);
+    #[cfg(not(unix))]
+    let disk = u64::MAX;
+    Allocatable {
+        cpu: Millicores(cores * 1000),
+        memory: Bytes(total.map_or(u64::MAX, |kibibytes| kibibytes << 10)),
+        ephemeral_storage: Bytes(disk),
+        pods: 110,
     }
 }

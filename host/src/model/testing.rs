@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{
-    ConfigMap, Container, ImagePullPolicy, ObjectMeta, Phase, Pod, PodMeta, PodSpec, PodStatus,
-    QosClass, Resources, RestartPolicy, Role, Seconds, Secret, Service, ServiceType,
-    SessionAffinity, TerminationMessagePolicy, Time,
+    Allocatable, Bytes, ConfigMap, Container, ImagePullPolicy, Millicores, ObjectMeta, Phase, Pod,
+    PodMeta, PodSpec, PodStatus, QosClass, Resources, RestartPolicy, Role, Seconds, Secret,
+    Service, ServiceType, SessionAffinity, TerminationMessagePolicy, Time,
 };
 
 /// A main container without anything special.
@@ -19,6 +19,7 @@ pub(crate) fn container(name: &str) -> Container {
         command: None,
         args: None,
         working_dir: None,
+        env_from: Vec::new(),
         env: Vec::new(),
         ports: Vec::new(),
         mounts: Vec::new(),
@@ -56,12 +57,25 @@ pub(crate) fn pod() -> Pod {
             grace: Seconds(30),
             active_deadline: None,
             hostname: "pod".into(),
+            uts_hostname: "pod".into(),
             fqdn: None,
             host_aliases: Vec::new(),
             dns: super::Dns::default(),
+            service_account: "default".into(),
+            service_links: true,
             readiness_gates: Vec::new(),
             qos: QosClass::BestEffort,
         }),
+    }
+}
+
+/// A machine of four cores, 8 GiB and 110 pods.
+pub(crate) fn allocatable() -> Allocatable {
+    Allocatable {
+        cpu: Millicores(4000),
+        memory: Bytes(8 << 30),
+        ephemeral_storage: Bytes(100 << 30),
+        pods: 110,
     }
 }
 

@@ -11,11 +11,12 @@ use tokio::task::{AbortHandle, JoinSet};
 use super::effects::{self, Ended, Kept, Running};
 use crate::engine::{Action, Config, Effect, EffectId, Event, Notice, Output, PodMachine};
 use crate::model::{
-    Attempt, ContainerName, Exit, Pod, PodStatus, PodUid, Seconds, TerminationMessagePolicy,
+    Allocatable, Attempt, ContainerName, Exit, Pod, PodStatus, PodUid, Seconds,
+    TerminationMessagePolicy,
 };
 use crate::ports::{
-    Clock, ContainerRuntime, Image, ImageStore, LogicalHost, LogicalHosts, Logs, PodVolumes,
-    Signal, Volumes,
+    Clock, ConfigSource, ContainerRuntime, Image, ImageStore, LogicalHost, LogicalHosts, Logs,
+    PodVolumes, ServiceSource, Signal, Volumes,
 };
 
 /// What a worker runs effects with.
@@ -33,6 +34,12 @@ pub struct Ports {
     pub logs: Arc<dyn Logs>,
     /// Time.
     pub clock: Arc<dyn Clock>,
+    /// Where ConfigMaps and Secrets are.
+    pub configs: Arc<dyn ConfigSource>,
+    /// Where Services are.
+    pub services: Arc<dyn ServiceSource>,
+    /// What the machine has for pods: what a container without a limit is told it may have (rule H7).
+    pub allocatable: Allocatable,
 }
 
 /// What a worker is told from outside.
