@@ -12,7 +12,7 @@ use crate::engine::{Config, Notice, NoticeKind};
 use crate::images::{ContentStore, Images, Overrides};
 use crate::logs::{LogQueue, LogReader};
 use crate::manifest::{LoadedConfigMap, LoadedPod, LoadedSecret, LoadedService, object};
-use crate::model::{Allocatable, Bytes, ImagePullPolicy, Millicores};
+use crate::model::{Allocatable, ImagePullPolicy};
 use crate::network::{NetworkSettings, NodePortFault, NodePorts, Refusal, Switch};
 use crate::node::{Node, PodNotice, RunDir};
 use crate::ports::{Clock, ConfigSource, Image, PullError, PullRequest, ServiceSource};
@@ -40,6 +40,8 @@ pub struct Settings {
     pub hosts: HostSettings,
     /// How many containers are expected, as far as it is known.
     pub containers: usize,
+    /// What pods may request in all.
+    pub allocatable: Allocatable,
 }
 
 /// A host: a store, the node that runs its pods, and what comes out of them.
@@ -92,7 +94,7 @@ impl App {
             clock: Arc::clone(&clock),
             configs: Arc::clone(&store) as Arc<dyn ConfigSource>,
             services: Arc::clone(&store) as Arc<dyn ServiceSource>,
-            allocatable: allocatable(data_dir),
+            allocatable: settings.allocatable,
         };
         let (notes, notices) = mpsc::unbounded_channel();
         let refusals = tell_refusals(
@@ -246,25 +248,5 @@ pub fn check_image_file(images: &Images, request: &PullRequest) -> Result<(), St
             Err(PullError::NeverPull(request.reference.clone()).to_string())
         }
         Err(error) => Err(format!("{}: {error}", path.display())),
-    }
-}
-
-/// What the machine has.
-fn allocatable(data_dir: &Path) -> Allocatable {
-    let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u64);
-    let memory = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let total = memory.lines().find_map(|line| {
-        let kibibytes = line.strip_prefix("MemTotal:")?.trim().strip_suffix(" kB")?;
-        kibibytes.parse::<u64>().ok()
-    });
-    #[cfg(unix)]
-    let disk = rustix::fs::statvfs(data_dir).map_or(0, |all| all.f_blocks * all.f_frsize);
-    #[cfg(not(unix))]
-    let disk = u64::MAX;
-    Allocatable {
-        cpu: Millicores(cores * 1000),
-        memory: Bytes(total.map_or(u64::MAX, |kibibytes| kibibytes << 10)),
-        ephemeral_storage: Bytes(disk),
-        pods: 110,
     }
 }
