@@ -15,7 +15,7 @@ use crate::manifest::{LoadedConfigMap, LoadedPod, LoadedSecret, LoadedService, o
 use crate::model::{Allocatable, ImagePullPolicy};
 use crate::network::{NetworkSettings, NodePortFault, NodePorts, Refusal, Switch};
 use crate::node::{Node, PodNotice, RunDir};
-use crate::ports::{Clock, ConfigSource, Image, PullError, PullRequest};
+use crate::ports::{Clock, ConfigSource, Image, PullError, PullRequest, ServiceSource};
 use crate::sandbox::{HostSettings, VirtualHosts};
 use crate::store::{ApiStore, Conflict};
 use crate::volumes::LocalVolumes;
@@ -92,6 +92,8 @@ impl App {
             runtime: Arc::new(WasmRuntime::new(code, Arc::clone(&clock))),
             logs: Arc::new(queue),
             clock: Arc::clone(&clock),
+            configs: Arc::clone(&store) as Arc<dyn ConfigSource>,
+            services: Arc::clone(&store) as Arc<dyn ServiceSource>,
             allocatable: settings.allocatable,
         };
         let (notes, notices) = mpsc::unbounded_channel();

@@ -1,6 +1,6 @@
 //! The machine as a node: every pod in the store gets a worker, and what workers say goes into the store.
 //!
-//! - owns: the workers by UID, the run's folder and its clean-up, the store as a [`crate::ports::ConfigSource`]
+//! - owns: the workers by UID, the run's folder and its clean-up, the store as a [`crate::ports::ConfigSource`] and [`crate::ports::ServiceSource`]
 //! - never does: decide anything about a pod; change what a worker said
 //! - talks to: `store`, `worker`, `engine` (its configuration)
 
