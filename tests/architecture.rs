@@ -12,7 +12,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("manifest", &["model"]),
     ("sim", &["model", "engine"]),
     // The logical host's parts know nobody but the model, so that the contracts can carry them as plain values.
-    ("network", &["model"]),
+    ("budget", &["model"]),
+    ("network", &["model", "budget"]),
     ("ipc", &["model"]),
     ("ports", &["model", "network", "ipc"]),
     ("sandbox", &["model", "ports", "network", "ipc"]),
@@ -20,7 +21,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("images", &["model", "ports"]),
     ("tree", &[]),
     ("volumes", &["model", "ports", "tree"]),
-    ("wasm", &["model", "ports", "tree", "network", "ipc"]),
+    (
+        "wasm",
+        &["model", "ports", "tree", "budget", "network", "ipc"],
+    ),
     ("logs", &["model", "ports"]),
     ("clock", &["model", "ports"]),
     ("machine", &["model"]),
@@ -36,7 +40,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
 ];
 
 /// No async, no I/O, no clock, no randomness.
-const PURE: &[&str] = &["model", "engine", "manifest", "sim"];
+const PURE: &[&str] = &["model", "engine", "manifest", "sim", "budget"];
 
 const IMPURE: &[&str] = &[
     "tokio",

@@ -9,8 +9,9 @@ use std::sync::Arc;
 use peapod::app::{App, Settings};
 use peapod::engine::Config;
 use peapod::images::Overrides;
+use peapod::machine;
 use peapod::manifest::{Loaded, load};
-use peapod::model::{Seconds, Time};
+use peapod::model::{Allocatable, Seconds, Time};
 use peapod::network::{NetworkSettings, NetworkStats};
 use peapod::sandbox::HostSettings;
 
@@ -110,6 +111,10 @@ fn pods_that_ended_leave_nothing_behind() {
             network: NetworkSettings::default(),
             hosts: HostSettings::default(),
             containers: BATCH,
+            allocatable: Allocatable {
+                pods: u32::MAX,
+                ..machine::allocatable(place.path())
+            },
         })
         .expect("a host");
         // What a host needs once (compiled code, pools, the log of the last 10,000 changes) is there after the first batches.

@@ -4,13 +4,14 @@
 //! `ARCHITECTURE.md` has the map; a room may use what stands above its group and never a sibling's inside:
 //!
 //! - pure: [`model`], [`manifest`], [`engine`] (and `sim`, its simulator, in tests)
-//! - the logical host: [`network`], [`ipc`]
+//! - the logical host: [`budget`], [`network`], [`ipc`]
 //! - contracts: [`ports`]
 //! - adapters: [`images`], [`sandbox`], [`volumes`], [`wasm`], [`logs`], [`clock`], [`machine`], [`tree`]
 //! - shells: [`worker`], [`store`], [`node`], [`controllers`]
 //! - composition and commands: [`app`], [`cli`]
 
 pub mod app;
+pub mod budget;
 pub mod cli;
 pub mod clock;
 pub mod controllers;

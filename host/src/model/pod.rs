@@ -61,6 +61,8 @@ pub struct PodSpec {
     pub dns: Dns,
     /// `spec.readinessGates[].conditionType` (rule C6).
     pub readiness_gates: Vec<String>,
+    /// `spec.resources`: of the pod as a whole.
+    pub resources: Resources,
     /// Fixed when the pod is created (rule B19, J2).
     pub qos: QosClass,
 }

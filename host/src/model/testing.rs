@@ -60,6 +60,7 @@ pub(crate) fn pod() -> Pod {
             host_aliases: Vec::new(),
             dns: super::Dns::default(),
             readiness_gates: Vec::new(),
+            resources: Resources::default(),
             qos: QosClass::BestEffort,
         }),
     }

@@ -12,6 +12,7 @@ use wasmtime::Engine;
 use wasmtime::component::Component;
 
 use super::adapt::{self, AdaptError};
+use super::cpu::Cores;
 use super::engine::{Allocation, WasmEngine};
 use super::program::{Kind, Program};
 use crate::ports::Image;
@@ -68,6 +69,11 @@ impl CodeCache {
             loaded: Mutex::default(),
             compiling: watch::Sender::default(),
         }
+    }
+
+    /// What guests run on.
+    pub(super) fn cores(&self) -> &Arc<Cores> {
+        self.engine.cores()
     }
 
     /// What is being compiled right now, by name.
@@ -185,7 +191,7 @@ impl CodeCache {
         let engine = match self.pooled.get() {
             Some(engine) => engine,
             None => {
-                let engine = WasmEngine::new(Allocation::Pooling).map_err(failed)?;
+                let engine = self.engine.beside(Allocation::Pooling).map_err(failed)?;
                 self.pooled.get_or_init(|| engine)
             }
         };

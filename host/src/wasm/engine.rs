@@ -6,6 +6,7 @@ use std::time::Duration;
 use wasmtime::component::Linker;
 use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
+use super::cpu::Cores;
 use super::guest::{self, Guest, Wants};
 
 /// How long a guest computes before it lets others run: the epoch tick.
@@ -25,6 +26,7 @@ pub struct WasmEngine {
     allocation: Allocation,
     /// One for each combination of what components want.
     linkers: [OnceLock<Linker<Guest>>; 4],
+    cores: Arc<Cores>,
     ticker: Arc<Ticker>,
 }
 
@@ -40,6 +42,15 @@ pub enum Allocation {
 impl WasmEngine {
     /// An engine; pooling falls back to allocation on demand where the address space is too small for the pool.
     pub fn new(allocation: Allocation) -> wasmtime::Result<Arc<Self>> {
+        Self::on(allocation, Cores::new())
+    }
+
+    /// Another engine, whose guests take turns with this one's.
+    pub(super) fn beside(&self, allocation: Allocation) -> wasmtime::Result<Arc<Self>> {
+        Self::on(allocation, Arc::clone(&self.cores))
+    }
+
+    fn on(allocation: Allocation, cores: Arc<Cores>) -> wasmtime::Result<Arc<Self>> {
         let engine = match allocation {
             Allocation::Pooling => Engine::new(&config(true)).or_else(|error| {
                 tracing::debug!(%error, "no pooling allocator here, allocating on demand");
@@ -47,11 +58,12 @@ impl WasmEngine {
             })?,
             Allocation::OnDemand => Engine::new(&config(false))?,
         };
-        let ticker = Ticker::start(engine.weak());
+        let ticker = Ticker::start(engine.weak(), Arc::clone(&cores));
         Ok(Arc::new(Self {
             engine,
             allocation,
             linkers: Default::default(),
+            cores,
             ticker,
         }))
     }
@@ -59,6 +71,11 @@ impl WasmEngine {
     /// Whether it is right for many short-lived instances, or as right as one can be here.
     pub(super) fn is_pooling(&self) -> bool {
         self.allocation == Allocation::Pooling
+    }
+
+    /// What its guests run on.
+    pub(super) fn cores(&self) -> &Arc<Cores> {
+        &self.cores
     }
 
     pub(super) fn wasmtime(&self) -> &Engine {
@@ -120,7 +137,7 @@ struct Ticker {
 }
 
 impl Ticker {
-    fn start(engine: wasmtime::EngineWeak) -> Arc<Self> {
+    fn start(engine: wasmtime::EngineWeak, cores: Arc<Cores>) -> Arc<Self> {
         let ticker = Arc::new(Self {
             running: Mutex::new(0),
             woken: Condvar::new(),
@@ -128,7 +145,7 @@ impl Ticker {
         let seen = Arc::downgrade(&ticker);
         let spawned = std::thread::Builder::new()
             .name("peapod-epoch".into())
-            .spawn(move || tick(&seen, &engine));
+            .spawn(move || tick(&seen, &engine, &cores));
         if let Err(error) = spawned {
             // Guests still run and still end by themselves; only a spinning one could not be stopped.
             tracing::error!(%error, "no thread for the epoch tick");
@@ -149,7 +166,7 @@ impl Ticker {
     clippy::disallowed_methods,
     reason = "a thread of its own, which holds up nobody"
 )]
-fn tick(ticker: &Weak<Ticker>, engine: &wasmtime::EngineWeak) {
+fn tick(ticker: &Weak<Ticker>, engine: &wasmtime::EngineWeak, cores: &Cores) {
     while let (Some(ticker), Some(engine)) = (ticker.upgrade(), engine.upgrade()) {
         let running = ticker
             .running
@@ -164,6 +181,7 @@ fn tick(ticker: &Weak<Ticker>, engine: &wasmtime::EngineWeak) {
         drop(running);
         std::thread::sleep(TICK);
         engine.increment_epoch();
+        cores.tick();
     }
 }
 

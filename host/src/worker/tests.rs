@@ -16,7 +16,7 @@ use crate::model::{
 use crate::ports::{
     BoxFuture, Clock, Container, ContainerRuntime, HostError, Image, ImageStore, LogSink,
     LogSource, LogStream, LogicalHost, LogicalHosts, Logs, MountError, PodVolumes, PullError,
-    PullRequest, Pulled, ReadyMount, Signal, StartError, StartRequest, Volumes,
+    PullRequest, Pulled, ReadyMount, Signal, StartError, StartRequest, Usage, Volumes,
 };
 
 /// Tokio's paused clock.
@@ -204,6 +204,9 @@ impl Container for Fake {
                 .expect("the sender lives");
             ended.clone().expect("just seen")
         })
+    }
+    fn usage(&self) -> Usage {
+        Usage::default()
     }
     fn signal(&self, signal: Signal) {
         self.world.note(format!("{signal:?}"));

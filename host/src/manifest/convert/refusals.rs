@@ -60,7 +60,6 @@ fn pod(path: &Path<'_>, spec: &k8s::PodSpec, faults: &mut Faults) {
     no("affinity", spec.affinity.is_some(), "choosing a node");
     no("topologySpreadConstraints", spec.topology_spread_constraints.is_some(), "choosing a node");
     no("schedulingGroup", spec.scheduling_group.is_some(), "choosing a node");
-    no("resources", spec.resources.is_some(), "requests and limits of a pod as a whole");
     no("resourceClaims", spec.resource_claims.is_some(), "claims");
     no("overhead", spec.overhead.is_some(), "there is no runtime class to have overhead");
     no("os", spec.os.as_ref().is_some_and(|os| os.name != "linux"), "an operating system other than linux");
