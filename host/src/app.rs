@@ -11,7 +11,7 @@ use crate::controllers::keep_endpoints;
 use crate::engine::{Config, Notice, NoticeKind};
 use crate::images::{ContentStore, Images, Overrides};
 use crate::logs::{LogQueue, LogReader};
-use crate::manifest::{LoadedConfigMap, LoadedPod, LoadedService, object};
+use crate::manifest::{LoadedConfigMap, LoadedPod, LoadedSecret, LoadedService, object};
 use crate::model::{Allocatable, ImagePullPolicy};
 use crate::network::{NetworkSettings, NodePortFault, NodePorts, Refusal, Switch};
 use crate::node::{Node, PodNotice, RunDir};
@@ -136,6 +136,13 @@ impl App {
     pub fn add_config_map(&self, loaded: LoadedConfigMap) -> Result<(), Conflict> {
         let document = object::config_map(&loaded.object);
         let added = self.store.create_config_map(loaded.config_map, document);
+        added.map(drop)
+    }
+
+    /// Adds a Secret.
+    pub fn add_secret(&self, loaded: LoadedSecret) -> Result<(), Conflict> {
+        let document = object::secret(&loaded.object);
+        let added = self.store.create_secret(loaded.secret, document);
         added.map(drop)
     }
 }

@@ -104,6 +104,9 @@ async fn run_pods(args: Run, inputs: Inputs, data_dir: PathBuf, now: Time) -> an
     for config_map in inputs.config_maps {
         app.add_config_map(config_map)?;
     }
+    for secret in inputs.secrets {
+        app.add_secret(secret)?;
+    }
     for service in inputs.services {
         app.add_service(service)?;
     }
@@ -266,7 +269,7 @@ impl Session {
             Ok(changes) => {
                 for Change { kind, object } in changes {
                     self.seen = object.version();
-                    // Services and ConfigMaps do not hold a run open.
+                    // Services, ConfigMaps and Secrets do not hold a run open.
                     let Object::Pod(pod) = object else {
                         continue;
                     };

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::{
     Allocatable, Bytes, ConfigMap, Container, ImagePullPolicy, Millicores, ObjectMeta, Phase, Pod,
-    PodMeta, PodSpec, PodStatus, QosClass, Resources, RestartPolicy, Role, Seconds, Service,
-    ServiceType, SessionAffinity, TerminationMessagePolicy, Time,
+    PodMeta, PodSpec, PodStatus, QosClass, Resources, RestartPolicy, Role, Seconds, Secret,
+    Service, ServiceType, SessionAffinity, TerminationMessagePolicy, Time,
 };
 
 /// A main container without anything special.
@@ -113,6 +113,16 @@ pub(crate) fn config_map(name: &str, data: &[(&str, &str)]) -> ConfigMap {
         data: data
             .map(|(key, value)| ((*key).to_owned(), value.as_bytes().to_vec()))
             .collect(),
+        immutable: false,
+    }
+}
+
+/// An Opaque Secret of texts.
+pub(crate) fn secret(name: &str, data: &[(&str, &str)]) -> Secret {
+    Secret {
+        meta: meta(name),
+        data: config_map(name, data).data,
+        kind: "Opaque".to_owned(),
         immutable: false,
     }
 }
