@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 const MAY_USE: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("engine", &["model"]),
+    ("scheduling", &["model"]),
     ("manifest", &["model"]),
     ("sim", &["model", "engine"]),
     // The logical host's parts know nobody but the model, so that the contracts can carry them as plain values.
@@ -32,7 +33,15 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("store", &["model"]),
     (
         "node",
-        &["model", "ports", "engine", "store", "worker", "tree"],
+        &[
+            "model",
+            "ports",
+            "engine",
+            "scheduling",
+            "store",
+            "worker",
+            "tree",
+        ],
     ),
     // The composition root and the commands see every room; nothing sees them.
     ("app", &["*"]),
@@ -40,7 +49,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
 ];
 
 /// No async, no I/O, no clock, no randomness.
-const PURE: &[&str] = &["model", "engine", "manifest", "sim", "budget"];
+const PURE: &[&str] = &["model", "engine", "manifest", "sim", "scheduling", "budget"];
 
 const IMPURE: &[&str] = &[
     "tokio",

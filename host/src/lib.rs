@@ -3,7 +3,7 @@
 //!
 //! `ARCHITECTURE.md` has the map; a room may use what stands above its group and never a sibling's inside:
 //!
-//! - pure: [`model`], [`manifest`], [`engine`] (and `sim`, its simulator, in tests)
+//! - pure: [`model`], [`manifest`], [`engine`], [`scheduling`] (and `sim`, its simulator, in tests)
 //! - the logical host: [`budget`], [`network`], [`ipc`]
 //! - contracts: [`ports`]
 //! - adapters: [`images`], [`sandbox`], [`volumes`], [`wasm`], [`logs`], [`clock`], [`machine`], [`tree`]
@@ -26,6 +26,7 @@ pub mod network;
 pub mod node;
 pub mod ports;
 pub mod sandbox;
+pub mod scheduling;
 #[cfg(any(test, feature = "sim"))]
 pub mod sim;
 pub mod store;

@@ -134,3 +134,74 @@ fn a_container_that_sleeps_is_not_throttled() {
     assert_eq!(ran.phase(), "Succeeded", "{}", ran.stderr);
     assert!(started.elapsed() < Duration::from_secs(60));
 }
+
+/// Pods of one container that asks for that much, and sleeps.
+fn sleepers(cpu: &[(&str, &str, &str)]) -> String {
+    let one = |(name, cpu, spec): &(&str, &str, &str)| {
+        format!(
+            "apiVersion: v1\nkind: Pod\nmetadata: {{name: {name}}}\nspec:\n  restartPolicy: Never{spec}\n  containers:\n  \
+             - {{name: c, image: {}, args: [\"300\", {name}], resources: {{requests: {{cpu: {cpu}}}}}}}\n",
+            image("sleepy")
+        )
+    };
+    cpu.iter().map(one).collect::<Vec<_>>().join("---\n")
+}
+
+#[test]
+fn j7_what_does_not_fit_waits_for_others_to_end_and_says_so() {
+    let ran = Place::new().run(
+        &sleepers(&[("first", "1500m", ""), ("second", "1", "")]),
+        &["--capacity", "cpu=2"],
+    );
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let told = "Warning FailedScheduling";
+    assert_eq!(ran.stderr.matches(told).count(), 1, "{}", ran.stderr);
+    let message = "0/1 nodes are available: 1 Insufficient cpu. preemption: 0/1 nodes are available: 1 No preemption victims found for \
+                   incoming pod.";
+    assert!(ran.shows(message), "{}", ran.stderr);
+    assert!(ran.at("first end") < ran.at("second start"));
+}
+
+#[test]
+fn c2_what_never_fits_stays_pending_and_its_condition_says_why() {
+    let ran = Place::new().run(
+        &sleepers(&[("huge", "3", "")]),
+        &["--capacity", "cpu=2", "--timeout", "1s"],
+    );
+    assert_eq!(ran.code, 124, "{}", ran.stderr);
+    assert_eq!(ran.phase(), "Pending");
+    let condition = ran.status()["conditions"][0].clone();
+    assert_eq!(condition["type"], "PodScheduled");
+    assert_eq!(condition["status"], "False");
+    assert_eq!(condition["reason"], "Unschedulable");
+    assert_eq!(ran.status()["containerStatuses"], serde_json::Value::Null);
+}
+
+#[test]
+fn c10_a_bound_pod_that_does_not_fit_is_rejected() {
+    let ran = Place::new().run(
+        &sleepers(&[("huge", "3", "\n  nodeName: peapod")]),
+        &["--capacity", "cpu=2"],
+    );
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+    assert_eq!(ran.phase(), "Failed");
+    assert_eq!(ran.status()["reason"], "OutOfcpu");
+    let message = "Node didn't have enough resource: cpu, requested: 3000, used: 0, capacity: 2000";
+    assert_eq!(
+        ran.status()["message"],
+        format!("Pod was rejected: {message}")
+    );
+    assert!(ran.shows("Warning OutOfcpu"), "{}", ran.stderr);
+    assert_eq!(ran.status()["containerStatuses"], serde_json::Value::Null);
+}
+
+#[test]
+fn j4_a_port_of_the_machine_is_one_pods_at_a_time() {
+    let pods = sleepers(&[("first", "1m", ""), ("second", "1m", "")]);
+    let port = "ports: [{containerPort: 80, hostPort: 18743, hostIP: 127.0.0.1}], resources";
+    let ran = Place::new().run(&pods.replace("resources", port), &[]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let message = "1 node(s) didn't have free ports for the requested pod ports";
+    assert!(ran.shows(message), "{}", ran.stderr);
+    assert!(ran.at("first end") < ran.at("second start"));
+}

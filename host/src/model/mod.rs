@@ -20,7 +20,7 @@ pub(crate) mod testing;
 mod time;
 
 pub use amount::{Amount, QUANTITY_FORM};
-pub use capacity::Allocatable;
+pub use capacity::{Allocatable, NODE_NAME};
 pub use config_map::ConfigMap;
 pub use expand::expand;
 pub use ids::{Attempt, ContainerName, Namespace, PodName, PodUid, Uid};

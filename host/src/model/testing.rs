@@ -60,6 +60,7 @@ pub(crate) fn pod() -> Pod {
             host_aliases: Vec::new(),
             dns: super::Dns::default(),
             readiness_gates: Vec::new(),
+            node_name: None,
             resources: Resources::default(),
             qos: QosClass::BestEffort,
         }),

@@ -34,6 +34,7 @@ pub fn random_pod(chance: &mut Chance) -> Pod {
         host_aliases: Vec::new(),
         dns: Dns::default(),
         readiness_gates: Vec::new(),
+        node_name: None,
         resources: Default::default(),
         qos: QosClass::BestEffort,
     };
