@@ -9,10 +9,12 @@ use std::path::{Path, PathBuf};
 const MAY_USE: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("engine", &["model"]),
+    ("scheduling", &["model"]),
     ("manifest", &["model"]),
     ("sim", &["model", "engine"]),
     // The logical host's parts know nobody but the model, so that the contracts can carry them as plain values.
-    ("network", &["model"]),
+    ("budget", &["model"]),
+    ("network", &["model", "budget"]),
     ("ipc", &["model"]),
     ("ports", &["model", "network", "ipc"]),
     ("sandbox", &["model", "ports", "network", "ipc"]),
@@ -20,7 +22,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("images", &["model", "ports"]),
     ("tree", &[]),
     ("volumes", &["model", "ports", "tree"]),
-    ("wasm", &["model", "ports", "tree", "network", "ipc"]),
+    (
+        "wasm",
+        &["model", "ports", "tree", "budget", "network", "ipc"],
+    ),
     ("logs", &["model", "ports"]),
     ("clock", &["model", "ports"]),
     ("machine", &["model"]),
@@ -28,7 +33,15 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("store", &["model"]),
     (
         "node",
-        &["model", "ports", "engine", "store", "worker", "tree"],
+        &[
+            "model",
+            "ports",
+            "engine",
+            "scheduling",
+            "store",
+            "worker",
+            "tree",
+        ],
     ),
     // The composition root and the commands see every room; nothing sees them.
     ("app", &["*"]),
@@ -36,7 +49,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
 ];
 
 /// No async, no I/O, no clock, no randomness.
-const PURE: &[&str] = &["model", "engine", "manifest", "sim"];
+const PURE: &[&str] = &["model", "engine", "manifest", "sim", "scheduling", "budget"];
 
 const IMPURE: &[&str] = &[
     "tokio",

@@ -16,6 +16,7 @@ mod ipc;
 mod lifecycle;
 mod network;
 mod processes;
+mod resources;
 mod running;
 mod samples;
 mod sandbox;

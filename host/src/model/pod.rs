@@ -68,6 +68,10 @@ pub struct PodSpec {
     pub service_links: bool,
     /// `spec.readinessGates[].conditionType` (rule C6).
     pub readiness_gates: Vec<String>,
+    /// `spec.nodeName` as it was given: the pod is bound already, and no scheduler is asked (rule J5).
+    pub node_name: Option<String>,
+    /// `spec.resources`: of the pod as a whole.
+    pub resources: Resources,
     /// Fixed when the pod is created (rule B19, J2).
     pub qos: QosClass,
 }

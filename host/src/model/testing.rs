@@ -64,6 +64,8 @@ pub(crate) fn pod() -> Pod {
             service_account: "default".into(),
             service_links: true,
             readiness_gates: Vec::new(),
+            node_name: None,
+            resources: Resources::default(),
             qos: QosClass::BestEffort,
         }),
     }

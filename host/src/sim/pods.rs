@@ -37,6 +37,8 @@ pub fn random_pod(chance: &mut Chance) -> Pod {
         service_account: "default".into(),
         service_links: true,
         readiness_gates: Vec::new(),
+        node_name: None,
+        resources: Default::default(),
         qos: QosClass::BestEffort,
     };
     Pod {

@@ -14,10 +14,7 @@ use crate::model::{
     PodStatus, PodUid, RestartPolicy, Seconds, Secret, Service, Time, testing,
 };
 use crate::ports::{
-    BoxFuture, Clock, ConfigSource, Container, ContainerRuntime, HostError, Image, ImageStore,
-    LogSink, LogSource, LogStream, LogicalHost, LogicalHosts, Logs, MountError, PodVolumes,
-    PullError, PullRequest, Pulled, ReadyMount, ServiceSource, Signal, StartError, StartRequest,
-    Volumes,
+    BoxFuture, Clock, ConfigSource, Container, ContainerRuntime, HostError, Image, ImageStore, LogSink, LogSource, LogStream, LogicalHost, LogicalHosts, Logs, MountError, PodVolumes, PullError, PullRequest, Pulled, ReadyMount, ServiceSource, Signal, StartError, StartRequest, Usage, Volumes,
 };
 
 /// Tokio's paused clock.
@@ -225,6 +222,9 @@ impl Container for Fake {
                 .expect("the sender lives");
             ended.clone().expect("just seen")
         })
+    }
+    fn usage(&self) -> Usage {
+        Usage::default()
     }
     fn signal(&self, signal: Signal) {
         self.world.note(format!("{signal:?}"));

@@ -13,7 +13,8 @@ use wasip2::sockets::instance_network::instance_network;
 use wasip2::sockets::network::{IpAddressFamily, IpSocketAddress, Ipv4SocketAddress};
 use wasip2::sockets::tcp_create_socket::create_tcp_socket;
 
-const USAGE: &str = "net-abuse half-open ADDRESS COUNT | unread ADDRESS | queued ADDRESS | zero | connect ADDRESS";
+const USAGE: &str =
+    "net-abuse half-open ADDRESS COUNT | unread ADDRESS | queued ADDRESS | zero | connect ADDRESS";
 
 fn main() {
     let mut args = behaviours::Args::new(USAGE);
@@ -54,7 +55,10 @@ fn half_open(address: SocketAddr, count: usize) -> Result<()> {
             Err(e) => *refusals.entry(e.name()).or_insert(0) += 1,
         }
     }
-    println!("half-open: {} of {count} begun, refused: {refusals:?}", held.len());
+    println!(
+        "half-open: {} of {count} begun, refused: {refusals:?}",
+        held.len()
+    );
     drop(held);
     drop(listener);
     // All of it is given back: the port, and room for as many again.
@@ -93,10 +97,15 @@ fn queued(address: SocketAddr) -> Result<()> {
 }
 
 fn zero() -> Result<()> {
-    let (one, other) = (TcpListener::bind("127.0.0.1:0")?, TcpListener::bind("127.0.0.1:0")?);
+    let (one, other) = (
+        TcpListener::bind("127.0.0.1:0")?,
+        TcpListener::bind("127.0.0.1:0")?,
+    );
     let (one, other) = (one.local_addr()?.port(), other.local_addr()?.port());
     println!("zero: two ports {}", one != 0 && other != 0 && one != other);
-    let error = TcpStream::connect("127.0.0.1:0").map(drop).map_err(|e| e.kind());
+    let error = TcpStream::connect("127.0.0.1:0")
+        .map(drop)
+        .map_err(|e| e.kind());
     println!("zero: connect {error:?}");
     Ok(())
 }

@@ -188,7 +188,7 @@ fn mount(mount: &k8s::VolumeMount) -> Mount {
     }
 }
 
-fn resources(resources: Option<&k8s::ResourceRequirements>) -> Resources {
+pub(super) fn resources(resources: Option<&k8s::ResourceRequirements>) -> Resources {
     let amount = |limits: bool, name: &str| {
         let resources = resources?;
         let list = if limits {

@@ -100,6 +100,8 @@ pub(super) fn pod(object: &k8s::Pod, created: Time) -> Result<Pod, Vec<FieldFaul
             .flatten()
             .map(|gate| gate.condition_type.clone())
             .collect(),
+        node_name: spec.node_name.clone(),
+        resources: container::resources(spec.resources.as_ref()),
         qos: qos::class(spec),
     };
     let faults = faults.into_vec();

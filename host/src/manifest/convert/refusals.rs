@@ -6,6 +6,7 @@ use k8s_openapi::api::core::v1 as k8s;
 use super::not_yet;
 use crate::manifest::fault::Faults;
 use crate::manifest::path::Path;
+use crate::model::NODE_NAME;
 
 /// Refuses each field in use that would have to be ignored.
 pub(super) fn check(object: &k8s::Pod, faults: &mut Faults) {
@@ -55,12 +56,11 @@ fn pod(path: &Path<'_>, spec: &k8s::PodSpec, faults: &mut Faults) {
     no("runtimeClassName", spec.runtime_class_name.is_some(), "there is one way to run containers");
     no("schedulingGates", spec.scheduling_gates.is_some(), "nothing here could lift them");
     no("schedulerName", spec.scheduler_name.as_deref() != Some("default-scheduler"), "there is no other scheduler");
-    no("nodeName", spec.node_name.is_some(), "choosing a node");
+    no("nodeName", spec.node_name.as_deref().is_some_and(|name| name != NODE_NAME), "a node other than peapod");
     no("nodeSelector", spec.node_selector.is_some(), "choosing a node");
     no("affinity", spec.affinity.is_some(), "choosing a node");
     no("topologySpreadConstraints", spec.topology_spread_constraints.is_some(), "choosing a node");
     no("schedulingGroup", spec.scheduling_group.is_some(), "choosing a node");
-    no("resources", spec.resources.is_some(), "requests and limits of a pod as a whole");
     no("resourceClaims", spec.resource_claims.is_some(), "claims");
     no("overhead", spec.overhead.is_some(), "there is no runtime class to have overhead");
     no("os", spec.os.as_ref().is_some_and(|os| os.name != "linux"), "an operating system other than linux");

@@ -15,10 +15,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use wasmtime_wasi_http::io::TokioIo;
 
+use super::CONNECTION_BYTES;
 use super::connect::listen;
 use super::request;
 use super::timer::TokioTimer;
 use super::warm::Warm;
+use crate::budget::Held;
 use crate::network::{NetError, TcpListener};
 use crate::wasm::process::{Launch, Process};
 
@@ -90,11 +92,16 @@ async fn accept(server: &Arc<Server>, listener: &TcpListener) -> NetError {
         };
         match listener.accept().await {
             Ok(stream) => {
+                // A client that finds no memory is turned away; it must not be what ends the server.
+                let memory = &server.process.container.memory;
+                let Some(held) = Held::take(memory, CONNECTION_BYTES) else {
+                    continue;
+                };
                 let this = Arc::clone(server);
                 let local = stream.local_address();
                 server.spawn(async move {
                     connection(this, stream.into_io(), local).await;
-                    drop(place);
+                    drop((place, held));
                 });
             }
             // The client went before it was its turn.
