@@ -268,11 +268,9 @@ impl UdpSocket {
         match self.queue.next(&mut state) {
             Some(answer) => Poll::Ready(answer),
             None => {
-                let evicted = state.receivers.add(cx.waker());
+                let asked = state.receivers.add(cx.waker());
                 drop(state);
-                if let Some(waker) = evicted {
-                    waker.wake();
-                }
+                asked.wake();
                 Poll::Pending
             }
         }
@@ -284,11 +282,9 @@ impl UdpSocket {
         if state.error.is_some() || state.closed || !state.queue.is_empty() {
             return Poll::Ready(());
         }
-        let evicted = state.receivers.add(cx.waker());
+        let asked = state.receivers.add(cx.waker());
         drop(state);
-        if let Some(waker) = evicted {
-            waker.wake();
-        }
+        asked.wake();
         Poll::Pending
     }
 
