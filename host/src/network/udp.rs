@@ -216,7 +216,7 @@ impl UdpSocket {
     }
 
     /// Binds; port 0 is an ephemeral one.
-    pub fn bind(&mut self, local: SocketAddr) -> Result<(), NetError> {
+    pub fn bind(&self, local: SocketAddr) -> Result<(), NetError> {
         self.net.check_bindable(self.family, local.ip())?;
         let mut lease = lock(&self.lease);
         if lease.is_some() {
@@ -232,7 +232,7 @@ impl UdpSocket {
     }
 
     /// Sets or clears the only peer. A socket that is not bound is bound to an ephemeral port first.
-    pub fn connect(&mut self, remote: Option<SocketAddr>) -> Result<(), NetError> {
+    pub fn connect(&self, remote: Option<SocketAddr>) -> Result<(), NetError> {
         if let Some(remote) = remote {
             check_remote(self.family, remote)?;
             self.bound()?;

@@ -218,7 +218,7 @@ async fn a_closed_door_frees_its_port_and_ends_its_connections() {
 }
 
 fn bind_udp(net: &Arc<PodNetwork>, port: u16) -> UdpSocket {
-    let mut socket = UdpSocket::new(net, Family::V4).unwrap();
+    let socket = UdpSocket::new(net, Family::V4).unwrap();
     socket.bind(([0, 0, 0, 0], port).into()).unwrap();
     socket
 }

@@ -142,7 +142,7 @@ async fn a_pod_gets_so_many_connections_and_no_more() {
 }
 
 fn bind_udp(net: &Arc<PodNetwork>) -> UdpSocket {
-    let mut socket = UdpSocket::new(net, Family::V4).unwrap();
+    let socket = UdpSocket::new(net, Family::V4).unwrap();
     socket.bind(([0, 0, 0, 0], 0).into()).unwrap();
     socket
 }

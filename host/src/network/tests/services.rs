@@ -183,7 +183,7 @@ async fn udp_services_answer_from_their_own_address_and_keep_the_pod_of_a_flow()
     };
     let mut sockets = Vec::new();
     for connected in [false, true] {
-        let mut socket = udp(&client, address("0.0.0.0:0"));
+        let socket = udp(&client, address("0.0.0.0:0"));
         if connected {
             socket.connect(Some(vip)).unwrap();
         }
