@@ -23,8 +23,8 @@ pub(super) use udp::{DATAGRAM_BYTES_MAX, Return, Returns, send_udp};
 use super::{NetError, PodNetwork};
 use crate::model::Protocol;
 use limits::{
-    CONNECTIONS_PER_POD, DNS_CONNECTIONS_PER_POD, LOOKUPS, LOOKUPS_PER_POD, QUERIES_PER_POD,
-    sockets_of_the_machine,
+    CONNECTIONS_PER_POD, DNS_CONNECTIONS_PER_POD, LOOKUPS, LOOKUPS_PENDING_PER_POD,
+    LOOKUPS_PER_POD, QUERIES_PER_POD, sockets_of_the_machine,
 };
 use refusals::{REFUSALS_WAITING, Seen};
 
@@ -71,6 +71,7 @@ pub(super) struct Outside {
     dns_connections: Arc<Semaphore>,
     flows: udp::Flows,
     seen: Seen,
+    lookups_pending: Arc<Semaphore>,
     refused: AtomicU64,
     turn: AtomicUsize,
     /// Ends what runs for the pod.
@@ -86,6 +87,7 @@ impl Default for Outside {
             dns_connections: Arc::new(Semaphore::new(DNS_CONNECTIONS_PER_POD)),
             flows: udp::Flows::default(),
             seen: Seen::default(),
+            lookups_pending: Arc::new(Semaphore::new(LOOKUPS_PENDING_PER_POD)),
             refused: AtomicU64::new(0),
             turn: AtomicUsize::new(0),
             gone: CancellationToken::new(),

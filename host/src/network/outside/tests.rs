@@ -370,6 +370,6 @@ async fn a_pod_resolves_what_it_may() {
 
 #[tokio::test]
 async fn names_that_mean_the_machines_own_loopback_mean_nothing_to_a_pod() {
-    let found = super::lookup::first_of(vec!["localhost".into()]).await;
+    let found = super::lookup::first_of(vec!["localhost".into()], ()).await;
     assert_eq!(found, Err(NetError::NameUnresolvable));
 }
