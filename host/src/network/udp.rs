@@ -68,6 +68,12 @@ struct Flow {
     used: Instant,
 }
 
+impl std::fmt::Debug for UdpQueue {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("UdpQueue")
+    }
+}
+
 impl UdpQueue {
     /// A datagram arrives. It is lost when there is no room, or when it is not from the only peer.
     pub(super) fn push(&self, mut datagram: Datagram) {
@@ -365,7 +371,7 @@ impl UdpSocket {
             Route::Nowhere(error) => Err(error),
             Route::Outside => {
                 if self.passes(None, data.len()) {
-                    outside::send_udp(&self.net, from, remote, data)
+                    outside::send_udp(&self.net, &self.queue, from, remote, data)
                 } else {
                     Ok(())
                 }
@@ -408,6 +414,12 @@ impl UdpSocket {
 impl Drop for UdpSocket {
     fn drop(&mut self) {
         self.queue.close();
+        let lease = lock(&self.lease);
+        if let Some(lease) = &*lease {
+            self.net
+                .outside()
+                .close_udp(self.family, lease.address(), lease.port());
+        }
     }
 }
 
