@@ -167,7 +167,7 @@ async fn keep_services(store: Arc<ApiStore>, switch: Arc<Switch>) {
     });
     let doors = async move {
         let mut doors = NodePorts::default();
-        while changed.changed().await.is_ok() {
+        while doors.due(&mut changed).await {
             for fault in doors.apply(&switch, &switch.services()).await {
                 let NodePortFault {
                     namespace, name, ..

@@ -10,7 +10,7 @@ use crate::budget::{Held, Memory};
 use crate::model::Protocol;
 
 /// Sockets of one pod, those included that wait in a backlog.
-pub(super) const SOCKETS_MAX: usize = 32_768;
+pub const SOCKETS_MAX: usize = 32_768;
 /// What one pod's receive buffers may hold before every connection's window shrinks.
 pub(super) const BUFFERED_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// The least that a writer may be permitted at once however many sockets the pod has. A guest can ask all its sockets for permits

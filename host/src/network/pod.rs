@@ -168,20 +168,20 @@ impl PodNetwork {
     /// Gives a datagram from outside of all pods to the pod's socket on this port of its address; lost if there is none, or if the
     /// pod's bandwidth is used up.
     pub fn deliver(&self, port: u16, datagram: Datagram) {
+        let queue = lock(&self.udp).find(IpAddr::V4(self.ip), port).cloned();
+        if let Some(queue) = queue {
+            self.deliver_to(&queue, datagram);
+        }
+    }
+
+    /// Gives a datagram from outside of all pods to the socket that it answers, whoever has the port by now.
+    pub(super) fn deliver_to(&self, queue: &UdpQueue, datagram: Datagram) {
         let bytes = datagram.data.len();
-        let shaped_away = self
+        let passes = self
             .ingress
             .as_ref()
-            .is_some_and(|bucket| !bucket.police(bytes, false));
-        if shaped_away {
-            return;
-        }
-        let address = match datagram.from {
-            SocketAddr::V4(_) => IpAddr::V4(self.ip),
-            SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
-        };
-        let queue = lock(&self.udp).find(address, port).cloned();
-        if let Some(queue) = queue {
+            .is_none_or(|bucket| bucket.police(bytes, false));
+        if passes {
             queue.push(datagram);
         }
     }

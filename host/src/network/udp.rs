@@ -69,6 +69,12 @@ struct Flow {
     used: Instant,
 }
 
+impl std::fmt::Debug for UdpQueue {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("UdpQueue")
+    }
+}
+
 impl UdpQueue {
     /// A datagram arrives. It is lost when there is no room, or when it is not from the only peer.
     pub(super) fn push(&self, mut datagram: Datagram) {
@@ -235,7 +241,7 @@ impl UdpSocket {
     }
 
     /// Binds; port 0 is an ephemeral one.
-    pub fn bind(&mut self, local: SocketAddr) -> Result<(), NetError> {
+    pub fn bind(&self, local: SocketAddr) -> Result<(), NetError> {
         self.net.check_bindable(self.family, local.ip())?;
         let mut lease = lock(&self.lease);
         if lease.is_some() {
@@ -251,7 +257,7 @@ impl UdpSocket {
     }
 
     /// Sets or clears the only peer. A socket that is not bound is bound to an ephemeral port first.
-    pub fn connect(&mut self, remote: Option<SocketAddr>) -> Result<(), NetError> {
+    pub fn connect(&self, remote: Option<SocketAddr>) -> Result<(), NetError> {
         if let Some(remote) = remote {
             check_remote(self.family, remote)?;
             self.bound()?;
@@ -287,11 +293,9 @@ impl UdpSocket {
         match self.queue.next(&mut state) {
             Some(answer) => Poll::Ready(answer),
             None => {
-                let evicted = state.receivers.add(cx.waker());
+                let asked = state.receivers.add(cx.waker());
                 drop(state);
-                if let Some(waker) = evicted {
-                    waker.wake();
-                }
+                asked.wake();
                 Poll::Pending
             }
         }
@@ -303,11 +307,9 @@ impl UdpSocket {
         if state.error.is_some() || state.closed || !state.queue.is_empty() {
             return Poll::Ready(());
         }
-        let evicted = state.receivers.add(cx.waker());
+        let asked = state.receivers.add(cx.waker());
         drop(state);
-        if let Some(waker) = evicted {
-            waker.wake();
-        }
+        asked.wake();
         Poll::Pending
     }
 
@@ -388,7 +390,7 @@ impl UdpSocket {
             Route::Nowhere(error) => Err(error),
             Route::Outside => {
                 if self.passes(None, data.len()) {
-                    outside::send_udp(&self.net, from, remote, data)
+                    outside::send_udp(&self.net, &self.queue, from, remote, data)
                 } else {
                     Ok(())
                 }
@@ -431,6 +433,12 @@ impl UdpSocket {
 impl Drop for UdpSocket {
     fn drop(&mut self) {
         self.queue.close();
+        let lease = lock(&self.lease);
+        if let Some(lease) = &*lease {
+            self.net
+                .outside()
+                .close_udp(self.family, lease.address(), lease.port());
+        }
     }
 }
 

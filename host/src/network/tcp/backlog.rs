@@ -153,11 +153,9 @@ impl Backlog {
         if state.closed {
             return Poll::Ready(Err(NetError::ConnectionAborted));
         }
-        let evicted = cx.and_then(|cx| state.acceptors.add(cx.waker()));
+        let asked = cx.map(|cx| state.acceptors.add(cx.waker()));
         drop(state);
-        if let Some(waker) = evicted {
-            waker.wake();
-        }
+        asked.unwrap_or_default().wake();
         Poll::Pending
     }
 
@@ -167,11 +165,9 @@ impl Backlog {
         if state.closed || !state.queue.is_empty() {
             return Poll::Ready(());
         }
-        let evicted = state.acceptors.add(cx.waker());
+        let asked = state.acceptors.add(cx.waker());
         drop(state);
-        if let Some(waker) = evicted {
-            waker.wake();
-        }
+        asked.wake();
         Poll::Pending
     }
 
@@ -258,11 +254,9 @@ impl Waiting {
     pub(super) fn poll(&self, cx: &mut Context<'_>) -> Poll<Result<TcpStream, NetError>> {
         let mut turn = lock(&self.state);
         if let Turn::Waiting(_, waiters) = &mut *turn {
-            let evicted = waiters.add(cx.waker());
+            let asked = waiters.add(cx.waker());
             drop(turn);
-            if let Some(waker) = evicted {
-                waker.wake();
-            }
+            asked.wake();
             return Poll::Pending;
         }
         match std::mem::replace(&mut *turn, Turn::Gone) {

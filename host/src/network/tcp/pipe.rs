@@ -38,6 +38,10 @@ struct State {
     reset: bool,
     /// The reader reads no more; what comes is thrown away.
     discarding: bool,
+    /// The reader did not say that it reads no more, it only let go: what is thrown away then was left unread.
+    abandoned: bool,
+    /// Something was left unread.
+    lost: bool,
     /// The reader is gone; what comes is an error for the writer.
     closed: bool,
     readers: Waiters,
@@ -57,6 +61,8 @@ impl Pipe {
                 finished: false,
                 reset: false,
                 discarding: false,
+                abandoned: false,
+                lost: false,
                 closed: false,
                 readers: Waiters::default(),
                 writers: Waiters::default(),
@@ -89,11 +95,9 @@ impl Pipe {
                 Poll::Ready(answer)
             }
             None => {
-                let evicted = state.readers.add(cx.waker());
+                let asked = state.readers.add(cx.waker());
                 drop(state);
-                if let Some(waker) = evicted {
-                    waker.wake();
-                }
+                asked.wake();
                 Poll::Pending
             }
         }
@@ -105,11 +109,21 @@ impl Pipe {
         if state.buffered > 0 || state.ending().is_some() {
             return Poll::Ready(());
         }
-        let evicted = state.readers.add(cx.waker());
+        let asked = state.readers.add(cx.waker());
         drop(state);
-        if let Some(waker) = evicted {
-            waker.wake();
+        asked.wake();
+        Poll::Pending
+    }
+
+    /// Waits until all was read and no more comes, however it ended.
+    pub(super) fn poll_ended(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut state = lock(&self.state);
+        if state.buffered == 0 && (state.finished || state.reset) {
+            return Poll::Ready(());
         }
+        let asked = state.readers.add(cx.waker());
+        drop(state);
+        asked.wake();
         Poll::Pending
     }
 
@@ -189,11 +203,9 @@ impl Pipe {
             Ok(bytes) if bytes > 0 && !errors_only => return Poll::Ready(Ok(bytes)),
             Ok(_) => {}
         }
-        let evicted = state.writers.add(cx.waker());
+        let asked = state.writers.add(cx.waker());
         drop(state);
-        if let Some(waker) = evicted {
-            waker.wake();
-        }
+        asked.wake();
         Poll::Pending
     }
 
@@ -202,6 +214,7 @@ impl Pipe {
         let mut state = lock(&self.state);
         state.writable()?;
         if state.discarding || bytes.is_empty() {
+            state.lost |= state.abandoned && !bytes.is_empty();
             return Ok(());
         }
         if state.buffered >= BUFFER_BYTES_MAX {
@@ -233,9 +246,23 @@ impl Pipe {
         self.end_reading(|state| state.discarding = true);
     }
 
+    /// The reader let go of the stream: as [`Self::discard`], but in the end the writer learns of what was left unread.
+    pub(super) fn abandon(&self) {
+        self.end_reading(|state| {
+            state.discarding = true;
+            state.abandoned = true;
+            state.lost |= state.buffered > 0;
+        });
+    }
+
     /// The reader is gone. True when it left bytes unread: the writer has to learn of it by a reset (RFC 2525 §2.17).
     pub(super) fn close(&self) -> bool {
-        self.end_reading(|state| state.closed = true)
+        let mut lost = false;
+        let unread = self.end_reading(|state| {
+            state.closed = true;
+            lost = state.lost;
+        });
+        unread || lost
     }
 
     /// Reader and writer lose what is there.

@@ -1,19 +1,15 @@
 //! Requests that guests send.
 
 use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
 use http_body_util::BodyExt;
-use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::client::conn::http1;
 use hyper::http::uri::{PathAndQuery, Scheme};
 use hyper::{Request, Response, Uri};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::{Sleep, sleep, timeout};
+use tokio::time::timeout;
 use wasmtime_wasi_http::io::TokioIo;
 use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode as ErrorCode2;
 use wasmtime_wasi_http::p3::bindings::http::types::ErrorCode as ErrorCode3;
@@ -21,8 +17,9 @@ use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use super::CONNECTION_BYTES;
 use super::connect::{connect, failure, secure};
+use super::patience::Patient;
 use crate::budget::{Held, Memory};
-use crate::network::NetError;
+use crate::network::{NetError, PodNetwork};
 use crate::wasm::process::{ContainerShared, Process};
 
 /// How long each step may take where the guest sets no limit of its own.
@@ -130,14 +127,7 @@ async fn exchange(
         .map_err(|_| Error::ConnectionReadTimeout)?
         .map_err(broken)?;
     let patience = options.between_bytes_timeout.unwrap_or(PATIENCE);
-    let response = response.map(|body| {
-        let received = Received {
-            body,
-            patience,
-            waiting: None,
-        };
-        received.boxed_unsync()
-    });
+    let response = response.map(|body| Patient::new(body, patience, broken).boxed_unsync());
     let rest: Rest = if ended {
         Box::new(async { Ok(()) })
     } else {
@@ -167,44 +157,5 @@ fn broken(error: hyper::Error) -> Error {
         Error::ConnectionTerminated
     } else {
         Error::Hyper(error)
-    }
-}
-
-/// The body of a response, with a limit to the silence between its parts.
-struct Received {
-    body: Incoming,
-    patience: Duration,
-    waiting: Option<Pin<Box<Sleep>>>,
-}
-
-impl Body for Received {
-    type Data = Bytes;
-    type Error = Error;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        let this = self.get_mut();
-        if let Poll::Ready(frame) = Pin::new(&mut this.body).poll_frame(cx) {
-            this.waiting = None;
-            return Poll::Ready(frame.map(|frame| frame.map_err(broken)));
-        }
-        let patience = this.patience;
-        let waiting = this
-            .waiting
-            .get_or_insert_with(|| Box::pin(sleep(patience)));
-        match waiting.as_mut().poll(cx) {
-            Poll::Ready(()) => Poll::Ready(Some(Err(Error::ConnectionReadTimeout))),
-            Poll::Pending => Poll::Pending,
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }

@@ -2,6 +2,7 @@
 
 mod client;
 mod connect;
+mod patience;
 mod reply;
 mod request;
 mod serve;

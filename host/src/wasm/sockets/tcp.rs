@@ -106,7 +106,12 @@ impl tcp::HostTcpSocket for SocketsView<'_> {
         let remote = SocketAddr::from(remote_address);
         socket.state = match open.connect(remote) {
             Ok(connecting) => State::Connecting(connecting),
-            Err(error @ (NetError::InvalidArgument | NetError::InvalidState)) => {
+            // The program's mistake, or no port left: nothing was begun, and the socket is as it was.
+            Err(
+                error @ (NetError::InvalidArgument
+                | NetError::InvalidState
+                | NetError::AddressInUse),
+            ) => {
                 return Err(p2(error));
             }
             Err(error) => State::Answered(Err(error)),
