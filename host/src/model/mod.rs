@@ -1,12 +1,13 @@
 //! What a pod is, in types in which wrong states cannot be written.
 //!
-//! - owns: ids, [`Pod`], [`PodStatus`], [`Service`], [`ConfigMap`], [`Secret`], [`Allocatable`], quantities, [`Time`]
+//! - owns: ids, [`Pod`], [`PodStatus`], [`Service`], [`ConfigMap`], [`Secret`], [`Event`], [`Allocatable`], quantities, [`Time`]
 //! - never does: I/O, clocks, randomness, async; parsing of Kubernetes documents (that is `manifest`)
 //! - talks to: nobody; every room may use it
 
 mod amount;
 mod capacity;
 mod config_map;
+mod event;
 mod expand;
 mod ids;
 mod object;
@@ -22,6 +23,7 @@ mod time;
 pub use amount::{Amount, QUANTITY_FORM};
 pub use capacity::Allocatable;
 pub use config_map::ConfigMap;
+pub use event::{Event, EventSource, EventType, ObjectRef};
 pub use expand::expand;
 pub use ids::{Attempt, ContainerName, Namespace, PodName, PodUid, Uid};
 pub use object::ObjectMeta;
