@@ -10,6 +10,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("engine", &["model"]),
     ("manifest", &["model"]),
+    ("events", &["model", "engine"]),
     ("sim", &["model", "engine"]),
     // The logical host's parts know nobody but the model, so that the contracts can carry them as plain values.
     ("network", &["model"]),
@@ -21,7 +22,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("tree", &[]),
     ("volumes", &["model", "ports", "tree"]),
     ("wasm", &["model", "ports", "tree", "network", "ipc"]),
-    ("logs", &["model", "ports"]),
+    ("logs", &["model", "ports", "tree"]),
     ("clock", &["model", "ports"]),
     ("machine", &["model"]),
     ("worker", &["model", "ports", "engine"]),
@@ -36,7 +37,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
 ];
 
 /// No async, no I/O, no clock, no randomness.
-const PURE: &[&str] = &["model", "engine", "manifest", "sim"];
+const PURE: &[&str] = &["model", "engine", "events", "manifest", "sim"];
 
 const IMPURE: &[&str] = &[
     "tokio",
