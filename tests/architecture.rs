@@ -11,6 +11,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("engine", &["model"]),
     ("scheduling", &["model"]),
     ("manifest", &["model"]),
+    ("events", &["model", "engine"]),
     ("sim", &["model", "engine"]),
     // The logical host's parts know nobody but the model, so that the contracts can carry them as plain values.
     ("budget", &["model"]),
@@ -26,7 +27,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "wasm",
         &["model", "ports", "tree", "budget", "network", "ipc"],
     ),
-    ("logs", &["model", "ports"]),
+    ("logs", &["model", "ports", "tree"]),
     ("clock", &["model", "ports"]),
     ("machine", &["model"]),
     ("worker", &["model", "ports", "engine"]),
@@ -49,7 +50,15 @@ const MAY_USE: &[(&str, &[&str])] = &[
 ];
 
 /// No async, no I/O, no clock, no randomness.
-const PURE: &[&str] = &["model", "engine", "manifest", "sim", "scheduling", "budget"];
+const PURE: &[&str] = &[
+    "model",
+    "engine",
+    "events",
+    "manifest",
+    "sim",
+    "scheduling",
+    "budget",
+];
 
 const IMPURE: &[&str] = &[
     "tokio",

@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use peapod::app::{App, Settings};
+use peapod::app::{App, LogSettings, Settings};
 use peapod::engine::Config;
 use peapod::images::Overrides;
 use peapod::machine;
@@ -76,7 +76,7 @@ async fn batch(app: &mut App, number: usize) {
             changed = versions.changed() => changed.expect("the store is there"),
             // Their output has to go somewhere, or they would be slowed down.
             _lines = app.logs.next() => {}
-            _notice = app.notices.recv() => {}
+            _event = app.happened.recv() => {}
         }
     }
 }
@@ -110,6 +110,7 @@ fn pods_that_ended_leave_nothing_behind() {
             overrides: Overrides::default(),
             network: NetworkSettings::default(),
             hosts: HostSettings::default(),
+            logs: LogSettings::default(),
             containers: BATCH,
             allocatable: Allocatable {
                 pods: u32::MAX,

@@ -3,7 +3,7 @@
 //!
 //! `ARCHITECTURE.md` has the map; a room may use what stands above its group and never a sibling's inside:
 //!
-//! - pure: [`model`], [`manifest`], [`engine`], [`scheduling`] (and `sim`, its simulator, in tests)
+//! - pure: [`model`], [`manifest`], [`engine`], [`scheduling`], [`events`] (and `sim`, its simulator, in tests)
 //! - the logical host: [`budget`], [`network`], [`ipc`]
 //! - contracts: [`ports`]
 //! - adapters: [`images`], [`sandbox`], [`volumes`], [`wasm`], [`logs`], [`clock`], [`machine`], [`tree`]
@@ -16,6 +16,7 @@ pub mod cli;
 pub mod clock;
 pub mod controllers;
 pub mod engine;
+pub mod events;
 pub mod images;
 pub mod ipc;
 pub mod logs;

@@ -14,6 +14,7 @@ mod http;
 mod images;
 mod ipc;
 mod lifecycle;
+mod logs;
 mod network;
 mod processes;
 mod resources;

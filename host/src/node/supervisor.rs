@@ -29,7 +29,7 @@ pub struct Node {
     store: Arc<ApiStore>,
     ports: Ports,
     config: Config,
-    notices: mpsc::UnboundedSender<PodNotice>,
+    tell: Box<dyn Fn(PodNotice) + Send + Sync>,
     workers: HashMap<PodUid, mpsc::UnboundedSender<Order>>,
     placement: Placement,
     tasks: JoinSet<()>,
@@ -37,19 +37,19 @@ pub struct Node {
 }
 
 impl Node {
-    /// A node over that store. Notices of its pods go to `notices`.
+    /// A node over that store. `tell` is called with every notice of its pods, in order.
     pub fn new(
         store: Arc<ApiStore>,
         ports: Ports,
         config: Config,
-        notices: mpsc::UnboundedSender<PodNotice>,
+        tell: impl Fn(PodNotice) + Send + Sync + 'static,
     ) -> Self {
         Self {
             placement: Placement::new(ports.allocatable),
             store,
             ports,
             config,
-            notices,
+            tell: Box::new(tell),
             workers: HashMap::new(),
             tasks: JoinSet::new(),
             seen: 0,
@@ -186,7 +186,7 @@ impl Node {
             Update::Forgotten(uid) => self.store.remove(&uid).map(drop),
             Update::Notice(uid, notice) => {
                 if let Some(object) = self.store.pod(&uid) {
-                    let _ignored = self.notices.send(PodNotice {
+                    (self.tell)(PodNotice {
                         pod: object.pod,
                         at: self.ports.clock.now(),
                         notice,

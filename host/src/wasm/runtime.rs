@@ -1,6 +1,6 @@
 //! The [`ContainerRuntime`] of components.
 
-use std::io::{self, Read};
+use std::io;
 use std::sync::Arc;
 
 use cap_std::fs::Dir;
@@ -16,14 +16,13 @@ use super::share::PodLimits;
 use super::stdio::Stdio;
 use super::stream::Stream;
 use crate::budget::Memory;
+use super::termination;
 use crate::model::{Exit, ExitReason, Protocol};
 use crate::ports::{
     BoxFuture, Clock, Container, ContainerRuntime, LogStream, MountSource, Signal, StartError,
     StartRequest, Usage,
 };
 
-/// Rule B15.
-const TERMINATION_MESSAGE_BYTES: u64 = 4096;
 /// Where a server listens whose container names no port.
 const HTTP_PORT: u16 = 8080;
 
@@ -210,7 +209,7 @@ async fn supervise(
     } else {
         status
     };
-    let message = termination_message(&shared.mounts, &request.termination_message_path);
+    let message = termination::read(&shared.mounts, &request.termination_message_path);
     let at = clock.now();
     // The instance's own files end with it; its volumes do not.
     let scratch = request.scratch.clone();
@@ -231,20 +230,24 @@ async fn supervise(
 fn mount_table(request: &StartRequest) -> Result<MountTable, (String, io::Error)> {
     let root = root::create(request).map_err(|error| ("container root".to_owned(), error))?;
     // Mount points are made before the root may turn read-only, each in what covers it.
-    let mounts = mount_all(&root, false, request)?;
+    let mut mounts = mount_all(&root, false, request)?;
     let message = &request.termination_message_path;
     let what = |error| (format!("file {message}"), error);
-    make_termination_file(&mounts, message).map_err(what)?;
+    make_dir(&mounts, parent(message)).map_err(what)?;
+    let own = termination::make(&mut mounts, &request.scratch, message).map_err(what)?;
     if !request.read_only_root {
         return Ok(mounts);
     }
     let mut sealed = mount_all(&root, true, request)?;
     // The termination message is a mount of its own in Kubernetes, writable whatever the root is.
-    if sealed.resolve(message).2 {
-        let file = mounts.open(message, Access::READ).map_err(what)?;
-        let file = MountedFile::new(&file, false).map_err(what)?;
-        sealed.add_file(message, file).map_err(what)?;
-    }
+    let file = match own {
+        Some(own) => own,
+        None => {
+            let file = mounts.open(message, Access::READ).map_err(what)?;
+            MountedFile::new(&file, false).map_err(what)?
+        }
+    };
+    sealed.add_file(message, file).map_err(what)?;
     Ok(sealed)
 }
 
@@ -284,26 +287,6 @@ fn make_dir(mounts: &MountTable, path: &str) -> io::Result<()> {
         return Err(io::ErrorKind::ReadOnlyFilesystem.into());
     }
     root::make_dir(dir, &rest)
-}
-
-fn make_termination_file(mounts: &MountTable, path: &str) -> io::Result<()> {
-    make_dir(mounts, parent(path))?;
-    let create = Access {
-        write: true,
-        create: true,
-        truncate: true,
-        ..Access::default()
-    };
-    mounts.open(path, create).map(drop)
-}
-
-fn termination_message(mounts: &MountTable, path: &str) -> Option<String> {
-    let file = mounts.open(path, Access::READ).ok()?;
-    let mut bytes = Vec::new();
-    file.take(TERMINATION_MESSAGE_BYTES)
-        .read_to_end(&mut bytes)
-        .ok()?;
-    (!bytes.is_empty()).then(|| String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// A container's first process is always pid 1.

@@ -170,10 +170,14 @@ impl Worker {
                     task.1.abort();
                 }
             }
-            Action::Publish(status) => self.send(Update::Status(uid(), status)),
+            Action::Publish(status) => {
+                self.ports.logs.status(&self.pod, &status);
+                self.send(Update::Status(uid(), status));
+            }
             Action::Record(notice) => self.send(Update::Notice(uid(), notice)),
             Action::Forget => {
                 self.forgotten = true;
+                self.ports.logs.over(&self.pod.meta.uid);
                 self.send(Update::Forgotten(uid()));
             }
         }
