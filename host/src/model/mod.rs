@@ -11,6 +11,7 @@ mod expand;
 mod ids;
 mod object;
 mod pod;
+mod probe;
 mod quantity;
 mod secret;
 mod service;
@@ -31,6 +32,7 @@ pub use pod::{
     RestartAction, RestartPolicy, RestartRule, Role, TerminationMessagePolicy, Volume,
     VolumeSource,
 };
+pub use probe::{HookHandler, Hooks, HttpGet, PortRef, Probe, ProbeHandler, Probes};
 pub use quantity::{Bytes, Millicores};
 pub use secret::Secret;
 pub use service::{Service, ServicePort, ServiceType, SessionAffinity, TargetPort};
