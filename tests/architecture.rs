@@ -24,7 +24,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("logs", &["model", "ports"]),
     ("clock", &["model", "ports"]),
     ("machine", &["model"]),
-    ("worker", &["model", "ports", "engine"]),
+    ("prober", &["model", "ports", "engine", "network"]),
+    ("worker", &["model", "ports", "engine", "prober"]),
     ("store", &["model"]),
     (
         "node",

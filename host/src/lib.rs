@@ -7,7 +7,7 @@
 //! - the logical host: [`network`], [`ipc`]
 //! - contracts: [`ports`]
 //! - adapters: [`images`], [`sandbox`], [`volumes`], [`wasm`], [`logs`], [`clock`], [`machine`], [`tree`]
-//! - shells: [`worker`], [`store`], [`node`], [`controllers`]
+//! - shells: [`prober`], [`worker`], [`store`], [`node`], [`controllers`]
 //! - composition and commands: [`app`], [`cli`]
 
 pub mod app;
@@ -24,6 +24,7 @@ pub mod model;
 pub mod network;
 pub mod node;
 pub mod ports;
+pub mod prober;
 pub mod sandbox;
 #[cfg(any(test, feature = "sim"))]
 pub mod sim;
