@@ -9,11 +9,14 @@
 mod bad_input;
 mod command;
 mod harness;
+mod hooks;
 mod http;
 mod images;
 mod ipc;
 mod lifecycle;
+mod live;
 mod network;
+mod probes;
 mod processes;
 mod running;
 mod samples;
