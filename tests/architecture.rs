@@ -30,7 +30,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("logs", &["model", "ports", "tree"]),
     ("clock", &["model", "ports"]),
     ("machine", &["model"]),
-    ("worker", &["model", "ports", "engine"]),
+    ("prober", &["model", "ports", "engine", "network"]),
+    ("worker", &["model", "ports", "engine", "prober"]),
     ("store", &["model"]),
     (
         "node",

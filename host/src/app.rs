@@ -15,7 +15,7 @@ use crate::logs::{FileSettings, LogDir, LogQueue, LogReader, Retention, Rotation
 use crate::manifest::{LoadedConfigMap, LoadedPod, LoadedSecret, LoadedService, object};
 use crate::model::{Allocatable, Event, EventType, ImagePullPolicy, ObjectRef, Time};
 use crate::network::{NetworkSettings, NodePortFault, NodePorts, Refusal, Switch};
-use crate::node::{Node, PodNotice, RunDir};
+use crate::node::{Node, RunDir};
 use crate::ports::{Clock, ConfigSource, Image, Logs, PullError, PullRequest, ServiceSource};
 use crate::sandbox::{HostSettings, VirtualHosts};
 use crate::store::{ApiStore, Conflict, Kind};

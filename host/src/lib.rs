@@ -7,7 +7,7 @@
 //! - the logical host: [`budget`], [`network`], [`ipc`]
 //! - contracts: [`ports`]
 //! - adapters: [`images`], [`sandbox`], [`volumes`], [`wasm`], [`logs`], [`clock`], [`machine`], [`tree`]
-//! - shells: [`worker`], [`store`], [`node`], [`controllers`]
+//! - shells: [`prober`], [`worker`], [`store`], [`node`], [`controllers`]
 //! - composition and commands: [`app`], [`cli`]
 
 pub mod app;
@@ -26,6 +26,7 @@ pub mod model;
 pub mod network;
 pub mod node;
 pub mod ports;
+pub mod prober;
 pub mod sandbox;
 pub mod scheduling;
 #[cfg(any(test, feature = "sim"))]

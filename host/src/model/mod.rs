@@ -14,6 +14,7 @@ mod ids;
 mod object;
 mod pod;
 mod pod_field;
+mod probe;
 mod quantity;
 mod resource_field;
 mod secret;
@@ -37,6 +38,7 @@ pub use pod::{
     RestartPolicy, RestartRule, Role, TerminationMessagePolicy, Volume, VolumeSource,
 };
 pub use pod_field::{PodAddresses, PodField};
+pub use probe::{HookHandler, Hooks, HttpGet, PortRef, Probe, ProbeHandler, Probes};
 pub use quantity::{Bytes, Millicores};
 pub use resource_field::{Divided, ResourceField};
 pub use secret::Secret;

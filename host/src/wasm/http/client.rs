@@ -19,7 +19,7 @@ use super::CONNECTION_BYTES;
 use super::connect::{connect, failure, secure};
 use super::patience::Patient;
 use crate::budget::{Held, Memory};
-use crate::network::{NetError, PodNetwork};
+use crate::network::NetError;
 use crate::wasm::process::{ContainerShared, Process};
 
 /// How long each step may take where the guest sets no limit of its own.
