@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::{OUTPUT_BYTES_MAX, Outcome};
-use crate::model::{Container as Spec, expand};
+use crate::model::{Container as Spec, EnvValue, expand};
 use crate::ports::{BoxFuture, Container, Exec, ExecError, ExecRequest, LogSink, LogStream};
 
 /// A command that ended.
@@ -60,7 +60,10 @@ pub(super) async fn probe(
 fn expanded(spec: &Spec, command: &[String]) -> Vec<String> {
     let written = spec.env.iter();
     let known: HashMap<&str, &str> = written
-        .map(|variable| (variable.name.as_str(), variable.value.as_str()))
+        .filter_map(|variable| match &variable.value {
+            EnvValue::Text(value) => Some((variable.name.as_str(), value.as_str())),
+            _ => None,
+        })
         .collect();
     let words = command.iter();
     words
@@ -114,7 +117,7 @@ impl LogSink for Output {
 #[cfg(test)]
 mod tests {
     use super::{Output, expanded};
-    use crate::model::{EnvVar, testing};
+    use crate::model::{EnvValue, EnvVar, testing};
     use crate::ports::{LogSink as _, LogStream};
 
     #[test]
@@ -124,7 +127,7 @@ mod tests {
         spec.env = pairs
             .map(|(name, value)| EnvVar {
                 name: name.into(),
-                value: value.into(),
+                value: EnvValue::Text(value.into()),
             })
             .to_vec();
         let command = ["test", "$(A)", "$(B)", "$(HOSTNAME)", "$$(A)"].map(str::to_owned);
