@@ -12,6 +12,7 @@ use super::tcp::{self, Backlog, Connections};
 use super::udp::UdpQueue;
 use super::wake::lock;
 use super::{Datagram, EgressPolicy, NetError, ResolvConf, Switch, TcpStream};
+use crate::budget::Memory;
 use crate::model::{Namespace, PodName, PodUid};
 
 /// IPv4 or IPv6. A v6 socket is v6 only; a pod's one v6 address is `::1`.
@@ -203,12 +204,26 @@ impl PodNetwork {
         }
     }
 
-    /// One more socket of the pod.
-    pub(super) fn ticket(self: &Arc<Self>) -> Result<Ticket, NetError> {
+    /// One more socket of the pod, opened by that container.
+    pub(super) fn ticket(
+        self: &Arc<Self>,
+        owner: Option<&Arc<Memory>>,
+    ) -> Result<Ticket, NetError> {
         if !self.is_attached() {
             return Err(NetError::Unreachable);
         }
-        Ticket::take(self)
+        Ticket::take(self, owner)
+    }
+
+    /// One more socket of the pod, for a peer that connects to that container.
+    pub(super) fn ticket_for_peer(
+        self: &Arc<Self>,
+        owner: Option<&Arc<Memory>>,
+    ) -> Result<Ticket, NetError> {
+        if !self.is_attached() {
+            return Err(NetError::Unreachable);
+        }
+        Ticket::take_for_peer(self, owner)
     }
 
     /// Whether the pod has its address still.

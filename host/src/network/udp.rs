@@ -10,12 +10,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use super::meter::{Lease, Meter, Ticket};
+use super::meter::{Holder, Lease, Ticket};
 use super::route::{Route, check_remote, route};
 use super::shape::Lane;
 use super::tcp::source_for;
 use super::wake::{Waiters, lock};
 use super::{Family, NetError, PodNetwork, outside};
+use crate::budget::Memory;
 use crate::model::Protocol;
 
 /// The most that a UDP datagram carries over IPv4.
@@ -45,7 +46,7 @@ pub struct Datagram {
 /// What came to a socket and was not read yet.
 pub(super) struct UdpQueue {
     state: Mutex<State>,
-    meter: Arc<Meter>,
+    meter: Holder,
 }
 
 #[derive(Default)]
@@ -195,14 +196,32 @@ pub struct UdpSocket {
 }
 
 impl UdpSocket {
-    /// An unbound socket.
+    /// An unbound socket that is no container's own.
     pub fn new(net: &Arc<PodNetwork>, family: Family) -> Result<Self, NetError> {
+        Self::open(net, family, None)
+    }
+
+    /// An unbound socket of a container: what waits at it counts as that container's memory.
+    pub fn of(
+        owner: &Arc<Memory>,
+        net: &Arc<PodNetwork>,
+        family: Family,
+    ) -> Result<Self, NetError> {
+        Self::open(net, family, Some(owner))
+    }
+
+    fn open(
+        net: &Arc<PodNetwork>,
+        family: Family,
+        owner: Option<&Arc<Memory>>,
+    ) -> Result<Self, NetError> {
+        let ticket = net.ticket(owner)?;
         Ok(Self {
-            _ticket: net.ticket()?,
             queue: Arc::new(UdpQueue {
                 state: Mutex::default(),
-                meter: Arc::clone(&net.meter),
+                meter: ticket.holder(),
             }),
+            _ticket: ticket,
             net: Arc::clone(net),
             family,
             lease: Mutex::default(),

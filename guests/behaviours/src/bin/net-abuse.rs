@@ -56,7 +56,10 @@ fn half_open(address: SocketAddr, count: usize) -> Result<()> {
             Err(e) => *refusals.entry(e.name()).or_insert(0) += 1,
         }
     }
-    println!("half-open: {} of {count} begun, refused: {refusals:?}", held.len());
+    println!(
+        "half-open: {} of {count} begun, refused: {refusals:?}",
+        held.len()
+    );
     drop(held);
     drop(listener);
     // All of it is given back: the port, and room for as many again.
@@ -112,10 +115,15 @@ fn queued(address: SocketAddr) -> Result<()> {
 }
 
 fn zero() -> Result<()> {
-    let (one, other) = (TcpListener::bind("127.0.0.1:0")?, TcpListener::bind("127.0.0.1:0")?);
+    let (one, other) = (
+        TcpListener::bind("127.0.0.1:0")?,
+        TcpListener::bind("127.0.0.1:0")?,
+    );
     let (one, other) = (one.local_addr()?.port(), other.local_addr()?.port());
     println!("zero: two ports {}", one != 0 && other != 0 && one != other);
-    let error = TcpStream::connect("127.0.0.1:0").map(drop).map_err(|e| e.kind());
+    let error = TcpStream::connect("127.0.0.1:0")
+        .map(drop)
+        .map_err(|e| e.kind());
     println!("zero: connect {error:?}");
     Ok(())
 }

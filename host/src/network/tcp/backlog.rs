@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 
 use super::TcpStream;
 use super::stream::{Party, join};
+use crate::budget::Memory;
 use crate::network::wake::{Waiters, lock};
 use crate::network::{NetError, PodNetwork};
 
@@ -18,6 +19,8 @@ pub(in crate::network) struct Backlog {
 }
 
 struct State {
+    /// Of the container that listens: what waits here is its memory.
+    owner: Option<Arc<Memory>>,
     queue: VecDeque<TcpStream>,
     limit: usize,
     /// In the order in which they came.
@@ -49,11 +52,12 @@ pub(super) struct Request {
 }
 
 impl Request {
-    fn join(self) -> Result<(TcpStream, TcpStream), NetError> {
+    /// A connection to a listener of that container.
+    fn join(self, owner: Option<&Arc<Memory>>) -> Result<(TcpStream, TcpStream), NetError> {
         // A pod that has all the sockets it may have refuses: there is nothing that would tell when it has room again.
         let ticket = self
             .server_net
-            .ticket()
+            .ticket_for_peer(owner)
             .map_err(|_| NetError::ConnectionRefused)?;
         let server = Party {
             ticket: Some(ticket),
@@ -73,9 +77,10 @@ pub(super) enum Offer {
 
 impl Backlog {
     /// Empty queues.
-    pub(super) fn new(limit: usize) -> Arc<Self> {
+    pub(super) fn new(limit: usize, owner: Option<&Arc<Memory>>) -> Arc<Self> {
         Arc::new(Self {
             state: Mutex::new(State {
+                owner: owner.cloned(),
                 queue: VecDeque::new(),
                 limit: limit.clamp(1, BACKLOG_MAX),
                 waiting: BTreeMap::new(),
@@ -94,7 +99,7 @@ impl Backlog {
             return Offer::Over(Err(NetError::ConnectionRefused));
         }
         if state.queue.len() < state.limit && state.waiting.is_empty() {
-            let answer = request.join();
+            let answer = request.join(state.owner.as_ref());
             let answer = answer.map(|(client, server)| {
                 state.queue.push_back(server);
                 client
@@ -222,10 +227,11 @@ impl State {
             let mut turn = lock(&waiting.state);
             match std::mem::replace(&mut *turn, Turn::Gone) {
                 Turn::Waiting(request, waiters) => {
-                    *turn = Turn::Over(request.join().map(|(client, server)| {
-                        self.queue.push_back(server);
-                        client
-                    }));
+                    *turn =
+                        Turn::Over(request.join(self.owner.as_ref()).map(|(client, server)| {
+                            self.queue.push_back(server);
+                            client
+                        }));
                     promoted.0.push(waiters);
                 }
                 other => *turn = other,

@@ -1,13 +1,13 @@
 //! One direction of a connection: a bounded queue of bytes with an end.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
 
 use crate::network::NetError;
-use crate::network::meter::Meter;
+use crate::network::meter::Holder;
 use crate::network::options::{BUFFER_BYTES_DEFAULT, BUFFER_BYTES_MAX, BUFFER_BYTES_MIN};
 use crate::network::wake::{Waiters, lock};
 
@@ -21,8 +21,8 @@ const CHUNKS_KEPT: usize = 4;
 /// One direction. The lock is held for a push or a pop of one chunk, never longer.
 pub(super) struct Pipe {
     state: Mutex<State>,
-    /// Of the pod where the bytes wait.
-    meter: Arc<Meter>,
+    /// Where the bytes wait.
+    meter: Holder,
 }
 
 /// `head`, `chunks`, `tail` are what waits to be read, in this order. All three allocate nothing while nothing waits.
@@ -49,8 +49,8 @@ struct State {
 }
 
 impl Pipe {
-    /// A direction whose bytes wait in the pod of this meter.
-    pub(super) fn new(meter: Arc<Meter>) -> Self {
+    /// A direction whose bytes wait there.
+    pub(super) fn new(meter: Holder) -> Self {
         Self {
             state: Mutex::new(State {
                 head: Bytes::new(),

@@ -67,7 +67,7 @@ pub(super) fn join(
     server: Party,
     crossing: bool,
 ) -> Result<(TcpStream, TcpStream), NetError> {
-    let connection = Connection::new(client.net(), server.net(), crossing);
+    let connection = Connection::new(client.ticket.as_ref(), server.ticket.as_ref(), crossing);
     let client = TcpStream::new(Arc::clone(&connection), Side::Client, client)?;
     let server = TcpStream::new(connection, Side::Server, server)?;
     Ok((client, server))

@@ -21,6 +21,7 @@ use super::patience::Patient;
 use super::reply::{Reply, Running};
 use super::serve::Server;
 use super::warm::Instance;
+use crate::wasm::cpu::metered;
 use crate::wasm::guest::Guest;
 use crate::wasm::limits::OutOfMemory;
 use crate::wasm::process::trap_text;
@@ -110,9 +111,10 @@ async fn run(
 ) -> bool {
     let _ticking = server.launch.program.engine.ticking();
     let Instance { mut store, proxy } = instance;
+    let cpu = &server.process.container.cpu;
     let handled = match &proxy {
-        Proxy::P2(proxy) => handle_p2(&mut store, proxy, request, answer).await,
-        Proxy::P3(service) => handle_p3(&mut store, service, request, answer).await,
+        Proxy::P2(proxy) => metered(cpu, handle_p2(&mut store, proxy, request, answer)).await,
+        Proxy::P3(service) => metered(cpu, handle_p3(&mut store, service, request, answer)).await,
     };
     // The next that waits for a place must find the memory, too.
     drop(store);

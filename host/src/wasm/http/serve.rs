@@ -14,11 +14,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use wasmtime_wasi_http::io::TokioIo;
 
+use super::CONNECTION_BYTES;
 use super::connect::listen;
 use super::patience::PatientIo;
 use super::request;
 use super::timer::TokioTimer;
 use super::warm::Warm;
+use crate::budget::Held;
 use crate::network::{NetError, TcpListener, TcpStream};
 use crate::wasm::process::{Launch, Process};
 
@@ -94,6 +96,11 @@ async fn accept(server: &Arc<Server>, listener: &TcpListener) -> NetError {
         };
         match listener.accept().await {
             Ok(stream) => {
+                // A client that finds no memory is turned away; it must not be what ends the server.
+                let memory = &server.process.container.memory;
+                let Some(held) = Held::take(memory, CONNECTION_BYTES) else {
+                    continue;
+                };
                 let this = Arc::clone(server);
                 server.spawn(async move {
                     tokio::select! {
@@ -101,7 +108,7 @@ async fn accept(server: &Arc<Server>, listener: &TcpListener) -> NetError {
                         () = connection(this, stream.clone()) => {}
                         () = hung_up(&stream) => {}
                     }
-                    drop(place);
+                    drop((place, held));
                 });
             }
             // The listener's end: its pod is gone.

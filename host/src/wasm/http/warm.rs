@@ -7,6 +7,7 @@ use wasmtime::Store;
 use wasmtime_wasi_http::handler::Proxy;
 
 use super::serve::Server;
+use crate::wasm::cpu::metered;
 use crate::wasm::guest::Guest;
 use crate::wasm::limits::Share;
 use crate::wasm::program::Entry;
@@ -67,7 +68,8 @@ impl Server {
         let Entry::Http(pre) = &self.launch.program.entry else {
             return Err(wasmtime::format_err!("the program handles no requests"));
         };
-        let proxy = pre.instantiate_async(&mut store).await?;
+        let cpu = &self.process.container.cpu;
+        let proxy = metered(cpu, pre.instantiate_async(&mut store)).await?;
         Ok(Instance { store, proxy })
     }
 

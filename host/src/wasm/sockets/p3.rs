@@ -171,7 +171,7 @@ impl types::HostTcpSocket for SocketsView<'_> {
     }
 
     fn create(&mut self, family: IpAddressFamily) -> SocketResult<Resource<TheirTcp>> {
-        let socket = Socket::open(self.net, p3_family(family)).map_err(p3)?;
+        let socket = Socket::open(self.memory, self.net, p3_family(family)).map_err(p3)?;
         let socket = self.table.push(socket).map_err(SocketError::trap)?;
         Ok(theirs(&socket))
     }
@@ -376,7 +376,7 @@ impl types::HostUdpSocket for SocketsView<'_> {
     }
 
     async fn create(&mut self, family: IpAddressFamily) -> SocketResult<Resource<TheirUdp>> {
-        let socket = Udp::open(self.net, p3_family(family)).map_err(p3)?;
+        let socket = Udp::open(self.memory, self.net, p3_family(family)).map_err(p3)?;
         let socket = self.table.push(socket).map_err(SocketError::trap)?;
         Ok(theirs(&socket))
     }

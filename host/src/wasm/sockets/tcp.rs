@@ -62,7 +62,7 @@ impl SocketsView<'_> {
 
 impl tcp_create_socket::Host for SocketsView<'_> {
     fn create_tcp_socket(&mut self, kind: IpAddressFamily) -> SocketResult<Resource<Theirs>> {
-        let socket = Socket::open(self.net, family(kind)).map_err(p2)?;
+        let socket = Socket::open(self.memory, self.net, family(kind)).map_err(p2)?;
         Ok(theirs(&self.table.push(socket)?))
     }
 }

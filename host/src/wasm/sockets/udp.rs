@@ -15,6 +15,7 @@ use wasmtime_wasi::p2::{
 
 use super::convert::{family, p2};
 use super::{SocketsView, ours, theirs};
+use crate::budget::Memory;
 use crate::network::{Family, NetError, PodNetwork, TcpOptions, UdpSocket};
 
 /// Datagrams that pass the border to the guest in one call.
@@ -32,9 +33,13 @@ pub(super) struct Socket {
 }
 
 impl Socket {
-    pub(super) fn open(net: &Arc<PodNetwork>, family: Family) -> Result<Self, NetError> {
+    pub(super) fn open(
+        memory: &Arc<Memory>,
+        net: &Arc<PodNetwork>,
+        family: Family,
+    ) -> Result<Self, NetError> {
         Ok(Self {
-            inner: Arc::new(UdpSocket::new(net, family)?),
+            inner: Arc::new(UdpSocket::of(memory, net, family)?),
             options: TcpOptions::default(),
             family,
             binding: false,
@@ -85,7 +90,7 @@ impl SocketsView<'_> {
 
 impl udp_create_socket::Host for SocketsView<'_> {
     async fn create_udp_socket(&mut self, kind: IpAddressFamily) -> SocketResult<Resource<Theirs>> {
-        let socket = Socket::open(self.net, family(kind)).map_err(p2)?;
+        let socket = Socket::open(self.memory, self.net, family(kind)).map_err(p2)?;
         Ok(theirs(&self.table.push(socket)?))
     }
 }
