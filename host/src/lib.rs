@@ -6,7 +6,7 @@
 //! - pure: [`model`], [`manifest`], [`engine`] (and `sim`, its simulator, in tests)
 //! - the logical host: [`network`], [`ipc`]
 //! - contracts: [`ports`]
-//! - adapters: [`images`], [`sandbox`], [`volumes`], [`wasm`], [`logs`], [`clock`], [`tree`]
+//! - adapters: [`images`], [`sandbox`], [`volumes`], [`wasm`], [`logs`], [`clock`], [`layers`], [`tree`]
 //! - shells: [`worker`], [`store`], [`node`], [`controllers`]
 //! - composition and commands: [`app`], [`cli`]
 
@@ -17,6 +17,7 @@ pub mod controllers;
 pub mod engine;
 pub mod images;
 pub mod ipc;
+pub mod layers;
 pub mod logs;
 pub mod manifest;
 pub mod model;
