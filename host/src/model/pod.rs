@@ -63,6 +63,8 @@ pub struct PodSpec {
     pub readiness_gates: Vec<String>,
     /// Fixed when the pod is created (rule B19, J2).
     pub qos: QosClass,
+    /// `spec.imagePullSecrets[].name`.
+    pub pull_secrets: Vec<String>,
 }
 
 impl PodSpec {

@@ -61,6 +61,7 @@ pub(crate) fn pod() -> Pod {
             dns: super::Dns::default(),
             readiness_gates: Vec::new(),
             qos: QosClass::BestEffort,
+            pull_secrets: Vec::new(),
         }),
     }
 }

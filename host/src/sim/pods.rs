@@ -35,6 +35,7 @@ pub fn random_pod(chance: &mut Chance) -> Pod {
         dns: Dns::default(),
         readiness_gates: Vec::new(),
         qos: QosClass::BestEffort,
+        pull_secrets: Vec::new(),
     };
     Pod {
         meta: PodMeta {
