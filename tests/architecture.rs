@@ -27,6 +27,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     ("logs", &["model", "ports"]),
     ("clock", &["model", "ports"]),
+    ("machine", &["model"]),
     ("worker", &["model", "ports", "engine"]),
     ("store", &["model"]),
     (
