@@ -15,6 +15,7 @@ mod ipc;
 mod lifecycle;
 mod network;
 mod processes;
+mod registry;
 mod running;
 mod samples;
 mod sandbox;

@@ -57,7 +57,7 @@ fn or_null<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
 /// A blob and what it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Descriptor {
+pub(super) struct Descriptor {
     pub(super) media_type: String,
     pub(super) digest: Digest,
     pub(super) size: u64,
@@ -91,10 +91,6 @@ impl Descriptor {
     pub(super) fn is_tar(&self) -> bool {
         let kind = self.media_type.as_str();
         kind.starts_with(TAR_LAYER) || kind == "application/vnd.docker.image.rootfs.diff.tar.gzip"
-    }
-
-    pub(super) fn is_index(&self) -> bool {
-        [INDEX, DOCKER_INDEX].contains(&self.media_type.as_str())
     }
 }
 
@@ -306,6 +302,36 @@ mod tests {
             r#"{"schemaVersion": 2, "manifests": [{"mediaType": "x", "size": -1, "digest": "sha256:0"}]}"#,
         ] {
             assert!(Document::parse(text.as_bytes()).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn damaged_documents_are_refused_in_one_line_and_nothing_worse() {
+        let seeds = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/seeds/oci_manifest");
+        let mut seed = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut next = |below: usize| {
+            seed ^= seed << 13;
+            seed ^= seed >> 7;
+            seed ^= seed << 17;
+            usize::try_from(seed % below as u64).expect("small")
+        };
+        for file in std::fs::read_dir(seeds).expect("the seeds") {
+            let whole = std::fs::read(file.expect("read").path()).expect("read");
+            for _ in 0..500 {
+                let mut damaged = whole.clone();
+                for _ in 0..=next(4) {
+                    let at = next(damaged.len());
+                    damaged[at] = b"{}[]:,\"0-9eanul\\\xff"[next(17)];
+                }
+                match Document::parse(&damaged) {
+                    Ok(Document::Manifest(manifest)) => {
+                        assert!(manifest.blobs().all(|blob| blob.digest.hex().len() == 64));
+                        let _no_overflow = manifest.size();
+                    }
+                    Ok(Document::Index(index)) => drop(index.best()),
+                    Err(text) => assert_eq!(text.lines().count(), 1, "{text}"),
+                }
+            }
         }
     }
 }

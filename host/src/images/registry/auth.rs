@@ -19,7 +19,7 @@ const HELPER_TIME_MAX: Duration = Duration::from_secs(30);
 
 /// Where Docker keeps what it knows of this user.
 #[derive(Clone, Debug, Default)]
-pub struct Credentials {
+pub(super) struct Credentials {
     file: Option<PathBuf>,
 }
 
@@ -51,7 +51,7 @@ struct Answer {
 
 impl Credentials {
     /// `$DOCKER_CONFIG/config.json`, or the one in the home directory.
-    pub fn of_this_user() -> Self {
+    pub(super) fn of_this_user() -> Self {
         let dir = match std::env::var_os("DOCKER_CONFIG") {
             Some(dir) => Some(PathBuf::from(dir)),
             None => std::env::home_dir().map(|home| home.join(".docker")),

@@ -34,31 +34,26 @@ impl Registry {
             underway.advance(signed(blob.size));
             return Ok(());
         };
-        let mut before = partial.len()?;
-        underway.advance(signed(before.min(blob.size)));
+        let mut resumed = partial.len()?;
+        underway.advance(signed(resumed.min(blob.size)));
         loop {
-            let transferred = patiently(session.pace(), || {
-                partial.continue_from(session, blob, underway)
-            });
-            match transferred.await {
-                Ok(()) => break,
-                Err(error) if error.is_passing() => {
-                    let now = partial.len()?;
-                    if now < before + WORTH_BYTES {
-                        return Err(error.at(format!("failed to copy {}", blob.digest)).into());
-                    }
-                    before = now;
-                }
-                Err(error) => {
-                    return Err(error.at(format!("failed to copy {}", blob.digest)).into());
-                }
+            let copied = self.copy(session, blob, &partial, underway).await;
+            copied.map_err(|error| error.at(format!("failed to copy {}", blob.digest)))?;
+            let (path, digest) = (partial.path.clone(), blob.digest.clone());
+            let hashed = tokio::task::spawn_blocking(move || Digest::of_file(&path)).await;
+            let hashed = hashed.map_err(io::Error::other).and_then(|hashed| hashed);
+            let (got, _) = hashed.map_err(ImageError::io(&partial.path))?;
+            if got == digest {
+                return self.store.blobs.adopt(&partial.path, &digest);
             }
-        }
-        let (path, digest) = (partial.path.clone(), blob.digest.clone());
-        let hashed = tokio::task::spawn_blocking(move || Digest::of_file(&path)).await;
-        let hashed = hashed.map_err(io::Error::other).and_then(|hashed| hashed);
-        let (got, _) = hashed.map_err(ImageError::io(&partial.path))?;
-        if got != digest {
+            // Perhaps only what an earlier attempt left was wrong, from a mirror or a proxy that is well again.
+            if resumed > 0 {
+                resumed = 0;
+                partial
+                    .empty(blob, underway)
+                    .map_err(ImageError::io(&partial.path))?;
+                continue;
+            }
             // Nothing can be made of it.
             let _ignored = std::fs::remove_file(&partial.path);
             let error = RegistryError::Digest {
@@ -67,7 +62,34 @@ impl Registry {
             };
             return Err(error.at(format!("failed to copy {digest}")).into());
         }
-        self.store.blobs.adopt(&partial.path, &digest)
+    }
+
+    /// Gets what is missing of a blob, for as long as attempts bring something.
+    async fn copy(
+        &self,
+        session: &Session,
+        blob: &Descriptor,
+        partial: &Partial,
+        underway: &Underway<'_>,
+    ) -> Result<(), RegistryError> {
+        let len = || {
+            let found = partial.len();
+            found.map_err(|error| RegistryError::Unusable(error.to_string()))
+        };
+        let mut before = len()?;
+        loop {
+            let attempt = || partial.continue_from(session, blob, underway);
+            match patiently(session.pace(), attempt).await {
+                Err(error) if error.is_passing() => {
+                    let now = len()?;
+                    if now < before + WORTH_BYTES {
+                        return Err(error);
+                    }
+                    before = now;
+                }
+                done => return done,
+            }
+        }
     }
 }
 
@@ -110,6 +132,13 @@ impl Partial {
         Ok(found.len())
     }
 
+    /// Begins anew.
+    fn empty(&self, blob: &Descriptor, underway: &Underway<'_>) -> io::Result<()> {
+        let len = self.file.metadata()?.len();
+        underway.advance(-signed(len.min(blob.size)));
+        self.file.set_len(0)
+    }
+
     /// One request for what is missing.
     async fn continue_from(
         &self,
@@ -124,25 +153,24 @@ impl Partial {
             return Ok(());
         }
         let again = |have: &mut u64| {
-            underway.advance(-signed((*have).min(blob.size)));
             *have = 0;
-            self.file.set_len(0)
+            self.empty(blob, underway).map_err(io)
         };
         if have > blob.size {
-            again(&mut have).map_err(io)?;
+            again(&mut have)?;
         }
         let rest = format!("blobs/{}", blob.digest);
         let asked = session.get(&rest, "*/*", have).await;
         let mut response = match asked {
             // It does not like where we would go on.
             Err(RegistryError::Status { code: 416, .. }) => {
-                again(&mut have).map_err(io)?;
+                again(&mut have)?;
                 session.get(&rest, "*/*", 0).await?
             }
             asked => asked?,
         };
         if have > 0 && !continues(&response, have) {
-            again(&mut have).map_err(io)?;
+            again(&mut have)?;
         }
         let file = self.file.try_clone().map_err(io)?;
         let mut file = tokio::fs::File::from_std(file);

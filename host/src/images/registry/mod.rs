@@ -11,7 +11,7 @@ mod push;
 mod settings;
 
 #[cfg(test)]
-mod fake;
+pub(in crate::images) mod fake;
 #[cfg(test)]
 mod tests;
 
