@@ -362,6 +362,7 @@ fn killed_at_any_moment_the_store_is_sound() {
         seed ^= seed << 17;
         seed
     };
+    let program = guest("hello");
     let mut killed = [0, 0];
     for round in 0_u64..kills {
         let bytes: Vec<u8> = (0..1 << 20).flat_map(|_| next().to_le_bytes()).collect();
@@ -371,7 +372,7 @@ fn killed_at_any_moment_the_store_is_sound() {
             "image",
             "load",
             &name,
-            plain(&guest("hello")),
+            plain(&program),
             "--rootfs",
             plain(&root),
         ];

@@ -285,7 +285,15 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 pub(super) fn failed(error: oci_client::errors::OciDistributionError) -> RegistryError {
     use oci_client::errors::OciDistributionError as Error;
     match error {
-        Error::RequestError(error) => RegistryError::transport(&error),
+        Error::RequestError(error) => match error.status().map(|status| status.as_u16()) {
+            Some(401 | 403) => RegistryError::Unauthorized(error.to_string()),
+            Some(code) => RegistryError::Status {
+                code,
+                detail: String::new(),
+                retry_after: None,
+            },
+            None => RegistryError::transport(&error),
+        },
         Error::AuthenticationFailure(detail) => {
             RegistryError::Unauthorized(detail.chars().take(REFUSAL_BYTES_MAX).collect())
         }
