@@ -304,7 +304,11 @@ mod tests {
                 "Container image \"image\" already present on machine and can be accessed by the pod",
             ),
             (
-                super::pulled(c, 1234, Duration::from_millis(1500)),
+                super::pulled(
+                    c,
+                    1234,
+                    (Duration::from_millis(1500), Duration::from_millis(1600)),
+                ),
                 Normal,
                 "Pulled",
                 "Successfully pulled image \"image\" in 1.5s (1.5s including waiting). Image size: 1234 bytes.",
