@@ -311,7 +311,7 @@ mod tests {
                 ),
                 Normal,
                 "Pulled",
-                "Successfully pulled image \"image\" in 1.5s (1.5s including waiting). Image size: 1234 bytes.",
+                "Successfully pulled image \"image\" in 1.5s (1.6s including waiting). Image size: 1234 bytes.",
             ),
             (super::created(c), Normal, "Created", "Container created"),
             (super::started(c), Normal, "Started", "Container started"),
