@@ -30,10 +30,15 @@ pub fn random_pod(chance: &mut Chance) -> Pod {
         grace: Seconds(chance.one_of(30, &[0, 1, 5, 30, 600])),
         active_deadline: chance.happens(20).then(|| Seconds(1 + chance.below(900))),
         hostname: "pod".into(),
+        uts_hostname: "pod".into(),
         fqdn: None,
         host_aliases: Vec::new(),
         dns: Dns::default(),
+        service_account: "default".into(),
+        service_links: true,
         readiness_gates: Vec::new(),
+        node_name: None,
+        resources: Default::default(),
         qos: QosClass::BestEffort,
     };
     Pod {
@@ -67,6 +72,7 @@ fn container(name: String, role: Role, chance: &mut Chance) -> Container {
         command: None,
         args: None,
         working_dir: None,
+        env_from: Vec::new(),
         env: Vec::new(),
         ports: Vec::new(),
         mounts: Vec::new(),

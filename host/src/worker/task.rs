@@ -15,8 +15,8 @@ use crate::model::{
     TerminationMessagePolicy,
 };
 use crate::ports::{
-    Clock, ContainerRuntime, Image, ImageStore, LogicalHost, LogicalHosts, Logs, PodVolumes,
-    Signal, Volumes,
+    Clock, ConfigSource, ContainerRuntime, Image, ImageStore, LogicalHost, LogicalHosts, Logs,
+    PodVolumes, ServiceSource, Signal, Volumes,
 };
 use crate::prober::{Instance, PodProbes, Report, Sight};
 
@@ -35,6 +35,10 @@ pub struct Ports {
     pub logs: Arc<dyn Logs>,
     /// Time.
     pub clock: Arc<dyn Clock>,
+    /// Where ConfigMaps and Secrets are.
+    pub configs: Arc<dyn ConfigSource>,
+    /// Where Services are.
+    pub services: Arc<dyn ServiceSource>,
     /// What the machine has for pods: what a container without a limit is told it may have (rule H7).
     pub allocatable: Allocatable,
 }
@@ -222,10 +226,14 @@ impl Worker {
                     task.1.abort();
                 }
             }
-            Action::Publish(status) => self.send(Update::Status(uid(), status)),
+            Action::Publish(status) => {
+                self.ports.logs.status(&self.pod, &status);
+                self.send(Update::Status(uid(), status));
+            }
             Action::Record(notice) => self.send(Update::Notice(uid(), notice)),
             Action::Forget => {
                 self.forgotten = true;
+                self.ports.logs.over(&self.pod.meta.uid);
                 self.send(Update::Forgotten(uid()));
             }
         }

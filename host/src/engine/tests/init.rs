@@ -42,6 +42,27 @@ fn a2_mounting_is_retried_for_ever_from_half_a_second_to_122() {
 }
 
 #[test]
+fn m2_a_mount_that_fails_while_the_pod_ends_is_told_no_more() {
+    let mut d = pod(Never).main("m").idle();
+    d.hold("mount");
+    d.go();
+    d.delete(None);
+    d.break_off("mount", "FailedMount");
+    d.pass_secs(1_000);
+    assert_eq!(d.told(), [""; 0]);
+    // Nor is it tried again when the pod is deleted between two tries, or at the very moment of one.
+    for wait in [0.3, 0.5] {
+        let mut d = pod(Never).main("m").idle();
+        d.fail("mount", "FailedMount");
+        d.go();
+        d.pass(std::time::Duration::from_secs_f64(wait) - std::time::Duration::from_nanos(1));
+        d.delete(None);
+        d.pass_secs(1_000);
+        assert_eq!(d.told(), ["FailedMount: it is broken"], "{wait}");
+    }
+}
+
+#[test]
 fn a2_a_host_that_cannot_be_created_is_told_and_retried() {
     let mut d = pod(Never).main("m").idle();
     d.fail("create host", "FailedCreatePodSandBox");

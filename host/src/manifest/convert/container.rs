@@ -3,14 +3,14 @@
 use k8s_openapi::api::core::v1 as k8s;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
-use super::{protocol, restart_policy};
+use super::{environment, protocol, restart_policy};
 use crate::manifest::fault::Faults;
 use crate::manifest::path::Path;
 use crate::manifest::validate::IP;
 use crate::model::{
-    Amount, Bytes, Container, ContainerName, ContainerPort, ContainerRestart, EnvVar,
-    ExitCodeOperator, HostPathType, ImagePullPolicy, KeyToPath, Millicores, Mount, Resources,
-    RestartAction, RestartRule, Role, TerminationMessagePolicy, Volume, VolumeSource,
+    Amount, Bytes, Container, ContainerName, ContainerPort, ContainerRestart, ExitCodeOperator,
+    HostPathType, ImagePullPolicy, KeyToPath, Millicores, Mount, Resources, RestartAction,
+    RestartRule, Role, TerminationMessagePolicy, Volume, VolumeSource,
 };
 
 /// G6: what the defaults have filled in already.
@@ -44,15 +44,12 @@ fn container(path: &Path<'_>, one: &k8s::Container, init: bool, faults: &mut Fau
         command: one.command.clone(),
         args: one.args.clone(),
         working_dir: one.working_dir.clone(),
-        env: one
-            .env
-            .iter()
-            .flatten()
-            .map(|variable| EnvVar {
-                name: variable.name.clone(),
-                value: variable.value.clone().unwrap_or_default(),
-            })
-            .collect(),
+        env_from: environment::from(one.env_from.as_deref().unwrap_or_default()),
+        env: environment::variables(
+            &path.field("env"),
+            one.env.as_deref().unwrap_or_default(),
+            faults,
+        ),
         ports: ports(
             &path.field("ports"),
             one.ports.as_deref().unwrap_or_default(),
@@ -188,7 +185,7 @@ fn mount(mount: &k8s::VolumeMount) -> Mount {
     }
 }
 
-fn resources(resources: Option<&k8s::ResourceRequirements>) -> Resources {
+pub(super) fn resources(resources: Option<&k8s::ResourceRequirements>) -> Resources {
     let amount = |limits: bool, name: &str| {
         let resources = resources?;
         let list = if limits {
@@ -203,12 +200,14 @@ fn resources(resources: Option<&k8s::ResourceRequirements>) -> Resources {
             .and_then(Amount::millis)
             .map(Millicores)
     };
-    let memory = |limits| amount(limits, "memory").and_then(Amount::units).map(Bytes);
+    let bytes = |limits, name| amount(limits, name).and_then(Amount::units).map(Bytes);
     Resources {
         cpu_request: cpu(false),
         cpu_limit: cpu(true),
-        memory_request: memory(false),
-        memory_limit: memory(true),
+        memory_request: bytes(false, "memory"),
+        memory_limit: bytes(true, "memory"),
+        ephemeral_storage_request: bytes(false, "ephemeral-storage"),
+        ephemeral_storage_limit: bytes(true, "ephemeral-storage"),
     }
 }
 
