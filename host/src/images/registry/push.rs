@@ -25,7 +25,7 @@ impl Registry {
         let name = normalise(name)?;
         let lock = self.store.blobs.adding()?;
         let named = self.store.find_name(&name)?;
-        let named = named.ok_or_else(|| ImageError::NotFound(name))?;
+        let named = named.ok_or(ImageError::NotFound(name))?;
         if target.what.contains(':') && target.what != named.manifest.digest.to_string() {
             let text = format!("the image is {}", named.manifest.digest);
             return Err(RegistryError::Unusable(text).at(target.name).into());
