@@ -108,6 +108,7 @@ fn pods_that_ended_leave_nothing_behind() {
             data_dir: place.path().to_owned(),
             engine: Config::default(),
             overrides: Overrides::default(),
+            registries: peapod::images::RegistrySettings::default(),
             network: NetworkSettings::default(),
             hosts: HostSettings::default(),
             logs: LogSettings::default(),

@@ -10,7 +10,9 @@ use crate::clock::RealClock;
 use crate::controllers::keep_endpoints;
 use crate::engine::{Config, Notice};
 use crate::events::{self, EventBook, Occurrence};
-use crate::images::{ContentStore, Images, Overrides};
+use crate::images::{
+    ContentStore, ImageError, Images, Overrides, Registry, RegistrySettings, Transfer, file_of,
+};
 use crate::logs::{FileSettings, LogDir, LogQueue, LogReader, Retention, Rotation};
 use crate::manifest::{LoadedConfigMap, LoadedPod, LoadedSecret, LoadedService, object};
 use crate::model::{Allocatable, Event, EventType, ImagePullPolicy, ObjectRef, Time};
@@ -38,6 +40,8 @@ pub struct Settings {
     pub engine: Config,
     /// Images replaced by files.
     pub overrides: Overrides,
+    /// Where the others come from.
+    pub registries: RegistrySettings,
     /// Address ranges.
     pub network: NetworkSettings,
     /// How pods meet the machine.
@@ -73,6 +77,8 @@ pub struct App {
     pub warnings: mpsc::UnboundedReceiver<String>,
     /// What is being compiled, by image.
     pub compiling: watch::Receiver<Vec<String>>,
+    /// What is being pulled.
+    pub pulling: watch::Receiver<Vec<Transfer>>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// The pods' network.
@@ -109,9 +115,18 @@ impl App {
         let queue = Arc::new(queue);
         let store = Arc::new(ApiStore::default());
         let switch = Switch::new(settings.network)?;
+        let content = Arc::new(content_store(data_dir));
+        let images = Arc::new(Images::new(
+            Arc::clone(&content),
+            settings.overrides,
+            Arc::new(Registry::new(content, settings.registries)),
+            Some(Arc::clone(&store) as Arc<dyn ConfigSource>),
+            Arc::clone(&clock),
+        ));
+        let pulling = images.progress();
         let ports = Ports {
             hosts: Arc::new(VirtualHosts::new(Arc::clone(&switch), settings.hosts)),
-            images: Arc::new(Images::new(content_store(data_dir), settings.overrides)),
+            images,
             volumes: Arc::new(LocalVolumes::new(
                 run_dir.pods(),
                 Arc::clone(&store) as Arc<dyn ConfigSource>,
@@ -153,6 +168,7 @@ impl App {
             events,
             warnings,
             compiling,
+            pulling,
             clock,
             network: switch,
             tasks: [node, refusals, endpoints],
@@ -296,6 +312,11 @@ pub fn content_store(data_dir: &Path) -> ContentStore {
     ContentStore::new(data_dir.join("images"))
 }
 
+/// What `registries.yaml` of a data directory says.
+pub fn registry_settings(data_dir: &Path) -> Result<RegistrySettings, ImageError> {
+    RegistrySettings::read(&data_dir.join("registries.yaml"))
+}
+
 /// Compiles an image's component, so that its first start compiles nothing; says what is wrong with one that cannot run here.
 pub fn compile_image(data_dir: &Path, name: &str, image: &Image) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
@@ -320,9 +341,9 @@ fn code_dir(data_dir: &Path) -> PathBuf {
 
 /// Whether an image that is a file can be read and is a program, before anything starts; nothing is said of images of the store, which
 /// may yet be loaded while the pod waits.
-pub fn check_image_file(images: &Images, request: &PullRequest) -> Result<(), String> {
+pub fn check_image_file(overrides: &Overrides, request: &PullRequest) -> Result<(), String> {
     use std::io::Read as _;
-    let Some(path) = images.file_of(&request.reference, &request.base_dir) else {
+    let Some(path) = file_of(overrides, &request.reference, &request.base_dir) else {
         return Ok(());
     };
     // Its first bytes tell; the whole of it is read and hashed when the pod starts.
