@@ -47,6 +47,7 @@ bench: guests
     tests/bench/network.sh
     tests/bench/ipc.sh
     tests/bench/http.sh
+    tests/bench/limits.sh
 
 # Licences and advisories of all dependencies, where cargo-deny and its data can be had
 deny:
