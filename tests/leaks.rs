@@ -109,6 +109,7 @@ fn pods_that_ended_leave_nothing_behind() {
             overrides: Overrides::default(),
             network: NetworkSettings::default(),
             hosts: HostSettings::default(),
+            toolbox: "none".into(),
             containers: BATCH,
         })
         .expect("a host");

@@ -15,12 +15,12 @@ use crate::manifest::{LoadedConfigMap, LoadedPod, LoadedService, object};
 use crate::model::ImagePullPolicy;
 use crate::network::{NetworkSettings, NodePortFault, NodePorts, Refusal, Switch};
 use crate::node::{Node, PodNotice, RunDir};
-use crate::ports::{Clock, ConfigSource, Image, PullError, PullRequest};
+use crate::ports::{Clock, ConfigSource, Image, ImageStore, PullError, PullRequest};
 use crate::sandbox::{HostSettings, VirtualHosts};
 use crate::store::{ApiStore, Conflict};
 use crate::volumes::LocalVolumes;
-use crate::wasm::{Allocation, CodeCache, WasmEngine, WasmRuntime};
-use crate::worker::Ports;
+use crate::wasm::{Allocation, CodeCache, Toolbox, WasmEngine, WasmRuntime};
+use crate::worker::{Ports, RunningContainers};
 
 /// For how many containers instances come from a pool: for fewer, setting it up takes longer than it saves; for more, their processes might
 /// find it empty.
@@ -38,6 +38,8 @@ pub struct Settings {
     pub network: NetworkSettings,
     /// How pods meet the machine.
     pub hosts: HostSettings,
+    /// The image of commands that containers do not have themselves, or `none`.
+    pub toolbox: String,
     /// How many containers are expected, as far as it is known.
     pub containers: usize,
 }
@@ -79,16 +81,21 @@ impl App {
         let (queue, logs) = LogQueue::new(Arc::clone(&clock));
         let store = Arc::new(ApiStore::default());
         let switch = Switch::new(settings.network)?;
+        let images: Arc<dyn ImageStore> =
+            Arc::new(Images::new(content_store(data_dir), settings.overrides));
+        let toolbox = Toolbox::new(Arc::clone(&images), settings.toolbox);
+        let running = Arc::<RunningContainers>::default();
         let ports = Ports {
             hosts: Arc::new(VirtualHosts::new(Arc::clone(&switch), settings.hosts)),
-            images: Arc::new(Images::new(content_store(data_dir), settings.overrides)),
+            images,
             volumes: Arc::new(LocalVolumes::new(
                 run_dir.pods(),
                 Arc::clone(&store) as Arc<dyn ConfigSource>,
                 Arc::clone(&clock),
             )),
-            runtime: Arc::new(WasmRuntime::new(code, Arc::clone(&clock))),
+            runtime: Arc::new(WasmRuntime::new(code, toolbox, Arc::clone(&clock))),
             logs: Arc::new(queue),
+            running: Arc::clone(&running),
             clock: Arc::clone(&clock),
         };
         let (notes, notices) = mpsc::unbounded_channel();

@@ -89,6 +89,9 @@ pub(super) struct Run {
     /// Where Services' addresses come from; the tenth is the DNS server's
     #[arg(long, value_name = "CIDR", default_value = "10.89.0.0/16")]
     pub(super) service_cidr: Ipv4Net,
+    /// Image of the commands that exec, probes and hooks run in containers that do not have them; or none [annotation peapod.dev/toolbox]
+    #[arg(long, value_name = "IMAGE", default_value = "busybox")]
+    pub(super) toolbox: String,
     /// Run FILE where a manifest says image NAME (may be repeated)
     #[arg(long = "image", value_parser = image_override, value_name = "NAME=FILE")]
     pub(super) images: Vec<(String, PathBuf)>,

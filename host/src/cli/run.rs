@@ -83,6 +83,7 @@ async fn run_pods(args: Run, inputs: Inputs, data_dir: PathBuf, now: Time) -> an
         data_dir,
         engine: config(&args),
         overrides,
+        toolbox: args.toolbox.clone(),
         containers,
     })?;
     let prefix = match args.prefix {

@@ -7,6 +7,7 @@ use cap_std::fs::Dir;
 use tokio::sync::watch;
 
 use super::code::CodeCache;
+use super::exec::{Inside, Toolbox};
 use super::file_mounts::{Access, MountedFile};
 use super::limits::MemoryBudget;
 use super::mounts::MountTable;
@@ -16,8 +17,8 @@ use super::stdio::Stdio;
 use super::stream::Stream;
 use crate::model::{Exit, ExitReason, Protocol};
 use crate::ports::{
-    BoxFuture, Clock, Container, ContainerRuntime, LogStream, MountSource, Signal, StartError,
-    StartRequest,
+    BoxFuture, Clock, Container, ContainerRuntime, Exec, ExecError, ExecRequest, LogStream,
+    MountSource, Signal, StartError, StartRequest,
 };
 
 /// Rule B15.
@@ -28,13 +29,18 @@ const HTTP_PORT: u16 = 8080;
 /// Starts components as containers.
 pub struct WasmRuntime {
     code: Arc<CodeCache>,
+    toolbox: Arc<Toolbox>,
     clock: Arc<dyn Clock>,
 }
 
 impl WasmRuntime {
-    /// A runtime over that code.
-    pub fn new(code: Arc<CodeCache>, clock: Arc<dyn Clock>) -> Self {
-        Self { code, clock }
+    /// A runtime over that code; commands that containers do not have are the toolbox's.
+    pub fn new(code: Arc<CodeCache>, toolbox: Toolbox, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            code,
+            toolbox: Arc::new(toolbox),
+            clock,
+        }
     }
 
     async fn create(&self, request: StartRequest) -> Result<WasmContainer, StartError> {
@@ -76,12 +82,14 @@ impl WasmRuntime {
             .start(0, launch)
             .map_err(|_| StartError::Run("no first process".into()))?;
         let id = format!("wasm://{}", uuid::Uuid::new_v4().simple());
+        let inside = Inside::new(&shared, &request, &self.toolbox, &self.clock);
         let (ended, exit) = watch::channel(None);
         let clock = Arc::clone(&self.clock);
         tokio::spawn(supervise(shared, Arc::clone(&init), request, clock, ended));
         Ok(WasmContainer {
             id,
             init,
+            inside,
             exit,
             _stdin: stdin_open.map(|(_, writer)| writer),
         })
@@ -126,6 +134,7 @@ impl ContainerRuntime for WasmRuntime {
 struct WasmContainer {
     id: String,
     init: Arc<Process>,
+    inside: Arc<Inside>,
     exit: watch::Receiver<Option<Exit>>,
     /// The other end of a standard input that stays open.
     _stdin: Option<Stream>,
@@ -158,12 +167,9 @@ impl Container for WasmContainer {
         });
     }
 
-    fn exec(
-        &self,
-        request: crate::ports::ExecRequest,
-    ) -> BoxFuture<'static, Result<Arc<dyn crate::ports::Exec>, crate::ports::ExecError>> {
-        let error = crate::ports::ExecError::NotFound(request.command.concat());
-        Box::pin(async move { Err(error) })
+    fn exec(&self, request: ExecRequest) -> BoxFuture<'static, Result<Arc<dyn Exec>, ExecError>> {
+        let inside = Arc::clone(&self.inside);
+        Box::pin(async move { inside.exec(request).await })
     }
 }
 
