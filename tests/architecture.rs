@@ -29,6 +29,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "node",
         &["model", "ports", "engine", "store", "worker", "tree"],
     ),
+    ("control", &["model", "ports", "store", "worker"]),
     // The composition root and the commands see every room; nothing sees them.
     ("app", &["*"]),
     ("cli", &["*"]),

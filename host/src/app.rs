@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use tokio::sync::{broadcast, mpsc, watch};
 
 use crate::clock::RealClock;
+use crate::control::Server;
 use crate::controllers::keep_endpoints;
 use crate::engine::{Config, Notice, NoticeKind};
 use crate::images::{ContentStore, Images, Overrides};
@@ -58,7 +59,7 @@ pub struct App {
     pub clock: Arc<dyn Clock>,
     /// The pods' network.
     pub network: Arc<Switch>,
-    tasks: [tokio::task::JoinHandle<()>; 3],
+    tasks: [tokio::task::JoinHandle<()>; 4],
     /// Removed with the app.
     _run_dir: Arc<RunDir>,
 }
@@ -107,6 +108,14 @@ impl App {
         );
         let refusals = tokio::spawn(refusals);
         let endpoints = tokio::spawn(keep_services(Arc::clone(&store), Arc::clone(&switch)));
+        let control = Server::new(run_dir.path(), Arc::clone(&store), running);
+        let control = tokio::spawn(async move {
+            match control {
+                Ok(control) => control.run().await,
+                // The pods run all the same.
+                Err(error) => tracing::warn!(%error, "no control socket: peapod exec will not find these pods"),
+            }
+        });
         let node = Node::new(Arc::clone(&store), ports, settings.engine, notes);
         let node = tokio::spawn(node.run());
         let sweeper = Arc::clone(&run_dir);
@@ -118,7 +127,7 @@ impl App {
             compiling,
             clock,
             network: switch,
-            tasks: [node, refusals, endpoints],
+            tasks: [node, refusals, endpoints, control],
             _run_dir: run_dir,
         })
     }

@@ -7,12 +7,13 @@
 //! - the logical host: [`network`], [`ipc`]
 //! - contracts: [`ports`]
 //! - adapters: [`images`], [`sandbox`], [`volumes`], [`wasm`], [`logs`], [`clock`], [`tree`]
-//! - shells: [`worker`], [`store`], [`node`], [`controllers`]
+//! - shells: [`worker`], [`store`], [`node`], [`controllers`], [`control`]
 //! - composition and commands: [`app`], [`cli`]
 
 pub mod app;
 pub mod cli;
 pub mod clock;
+pub mod control;
 pub mod controllers;
 pub mod engine;
 pub mod images;

@@ -52,6 +52,17 @@ pub trait Exec: Send + Sync {
     fn write_stdin(&self, bytes: Bytes) -> BoxFuture<'_, bool>;
     /// Its standard input ends here.
     fn close_stdin(&self);
+    /// Its terminal has that size now; nothing to a command without one.
+    fn resize(&self, size: TerminalSize);
+}
+
+/// The size of a terminal, in characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TerminalSize {
+    /// Its width.
+    pub columns: u16,
+    /// Its height.
+    pub rows: u16,
 }
 
 /// Why a command could not be run in a container.

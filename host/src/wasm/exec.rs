@@ -1,6 +1,6 @@
 //! Commands from outside in a running container: another process of its table, with streams of its own.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use tokio::sync::{OnceCell, watch};
@@ -13,12 +13,19 @@ use super::process::{ContainerShared, KILL, Launch, NoProcess, Process};
 use super::program::Program;
 use super::stdio::Stdio;
 use super::stream::Stream;
+use super::terminal::{Key, Terminal};
 use crate::model::{Exit, ExitReason, ImagePullPolicy};
 use crate::ports::{
     BoxFuture, Clock, Exec, ExecError, ExecRequest, Image, ImageStore, LogSink, LogStream,
-    PullError, PullRequest, StartRequest,
+    PullError, PullRequest, StartRequest, TerminalSize,
 };
 
+/// SIGINT.
+const INT: u32 = 2;
+/// SIGQUIT.
+const QUIT: u32 = 3;
+/// SIGWINCH.
+const WINCH: u32 = 28;
 /// The annotation by which a pod names another toolbox, or `none`.
 const TOOLBOX: &str = "peapod.dev/toolbox";
 /// What there is instead of a toolbox.
@@ -103,27 +110,12 @@ impl Inside {
         if self.shared.ended() {
             return Err(self.not_running());
         }
-        let (stdin, keyboard) = if request.stdin {
-            let (reader, writer) = Stream::pipe();
-            (reader, Some(writer))
-        } else {
-            (Stream::Null, None)
-        };
-        let output = |stream| Stream::Log(Arc::clone(&request.output), stream);
-        let stdio = Stdio {
-            stdin,
-            stdout: output(LogStream::Stdout),
-            stderr: output(if request.tty {
-                LogStream::Stdout
-            } else {
-                LogStream::Stderr
-            }),
-        };
+        let (stdio, input) = streams(&request);
         let (program, args) = self.look_up(request.command, &stdio.stderr).await?;
         let launch = Launch {
             program,
             args,
-            env: self.env.clone(),
+            env: self.environment(request.tty),
             working_dir: self.working_dir.clone(),
             stdio,
         };
@@ -142,9 +134,18 @@ impl Inside {
         ));
         Ok(Arc::new(Command {
             process,
-            stdin: Mutex::new(keyboard),
+            input: Mutex::new(input),
             exit,
         }))
+    }
+
+    /// The container's environment; the terminal's kind is what it is for any pod.
+    fn environment(&self, tty: bool) -> Vec<(String, String)> {
+        let mut env = self.env.clone();
+        if tty && !env.iter().any(|(name, _)| name == "TERM") {
+            env.push(("TERM".into(), "xterm".into()));
+        }
+        env
     }
 
     fn not_running(&self) -> ExecError {
@@ -273,18 +274,83 @@ async fn supervise(
     }));
 }
 
+/// The streams of a command, and where its input comes in.
+fn streams(request: &ExecRequest) -> (Stdio, Option<Input>) {
+    if request.tty {
+        let terminal = Terminal::new(Arc::clone(&request.output));
+        let stream = || Stream::Terminal(Arc::clone(&terminal));
+        let stdio = Stdio {
+            stdin: if request.stdin { stream() } else { Stream::Null },
+            stdout: stream(),
+            stderr: stream(),
+        };
+        return (stdio, request.stdin.then_some(Input::Keyboard(terminal)));
+    }
+    let output = |stream| Stream::Log(Arc::clone(&request.output), stream);
+    let (stdin, writer) = if request.stdin {
+        let (reader, writer) = Stream::pipe();
+        (reader, Some(Input::Pipe(writer)))
+    } else {
+        (Stream::Null, None)
+    };
+    let stdio = Stdio {
+        stdin,
+        stdout: output(LogStream::Stdout),
+        stderr: output(LogStream::Stderr),
+    };
+    (stdio, writer)
+}
+
+/// The other end of a command's standard input.
+#[derive(Clone)]
+enum Input {
+    Pipe(Stream),
+    Keyboard(Arc<Terminal>),
+}
+
 /// A command that runs.
 struct Command {
     process: Arc<Process>,
-    /// The other end of its standard input, while that is open.
-    stdin: Mutex<Option<Stream>>,
+    /// Where its input comes in, while it is open.
+    input: Mutex<Option<Input>>,
     exit: watch::Receiver<Option<Exit>>,
 }
 
 impl Command {
-    fn stdin(&self) -> Option<Stream> {
-        let stdin = self.stdin.lock().unwrap_or_else(PoisonError::into_inner);
-        stdin.clone()
+    fn input(&self) -> MutexGuard<'_, Option<Input>> {
+        self.input.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn write(&self, bytes: &[u8]) -> bool {
+        let input = self.input().clone();
+        match input {
+            Some(Input::Pipe(pipe)) => pipe.write(bytes).await.is_ok(),
+            Some(Input::Keyboard(terminal)) => {
+                for key in terminal.typed(bytes).await {
+                    self.interrupt(match key {
+                        Key::Interrupt => INT,
+                        Key::Quit => QUIT,
+                    });
+                }
+                self.process.status_now().is_none()
+            }
+            None => false,
+        }
+    }
+
+    /// What the terminal's keys do: what runs in the foreground gets the signal, and the command itself where it has started nothing. A shell
+    /// thus outlives what it was told to run.
+    fn interrupt(&self, number: u32) {
+        let container = &self.process.container;
+        let started = container.session(self.process.session());
+        let mut started: Vec<_> = started
+            .into_iter()
+            .filter(|process| process.pid != self.process.pid)
+            .collect();
+        if started.is_empty() {
+            started.push(Arc::clone(&self.process));
+        }
+        started.iter().for_each(|process| process.signal(number));
     }
 }
 
@@ -303,20 +369,25 @@ impl Exec for Command {
 
     fn kill(&self) {
         let container = &self.process.container;
-        container.signal_session(self.process.session(), KILL);
+        for process in container.session(self.process.session()) {
+            process.signal(KILL);
+        }
     }
 
     fn write_stdin(&self, bytes: Bytes) -> BoxFuture<'_, bool> {
-        Box::pin(async move {
-            match self.stdin() {
-                Some(stdin) => stdin.write(&bytes).await.is_ok(),
-                None => false,
-            }
-        })
+        Box::pin(async move { self.write(&bytes).await })
     }
 
     fn close_stdin(&self) {
-        let mut stdin = self.stdin.lock().unwrap_or_else(PoisonError::into_inner);
-        stdin.take();
+        if let Some(Input::Keyboard(terminal)) = self.input().take() {
+            terminal.hang_up();
+        }
+    }
+
+    fn resize(&self, _: TerminalSize) {
+        // WASI has no way to ask for the size; whoever takes signals hears of the change.
+        for process in self.process.container.session(self.process.session()) {
+            process.signal(WINCH);
+        }
     }
 }

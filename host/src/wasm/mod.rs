@@ -29,6 +29,7 @@ mod signals;
 mod sockets;
 mod stdio;
 mod stream;
+mod terminal;
 
 pub use adapt::looks_like_wasm;
 pub use code::{CodeCache, CodeError};

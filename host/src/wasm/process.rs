@@ -207,13 +207,11 @@ impl ContainerShared {
         self.table().closed
     }
 
-    /// Sends a signal to every process of a session.
-    pub(super) fn signal_session(&self, session: u64, number: u32) {
-        for process in self.processes() {
-            if process.session == session {
-                process.signal(number);
-            }
-        }
+    /// The processes of a session that run.
+    pub(super) fn session(&self, session: u64) -> Vec<Arc<Process>> {
+        let mut list = self.processes();
+        list.retain(|process| process.session == session && process.status_now().is_none());
+        list
     }
 
     /// Kills whatever still runs and waits until it is gone.
