@@ -8,6 +8,7 @@
 
 mod bad_input;
 mod command;
+mod exec;
 mod harness;
 mod http;
 mod images;

@@ -48,6 +48,8 @@ impl Global {
 pub(super) enum Command {
     /// Run the pods of manifests until each has ended
     Run(Run),
+    /// Run a command in a container of a pod that a running peapod has
+    Exec(Exec),
     /// Work with the images in the local store
     #[command(subcommand)]
     Image(Image),
@@ -95,6 +97,31 @@ pub(super) struct Run {
     /// Run FILE where a manifest says image NAME (may be repeated)
     #[arg(long = "image", value_parser = image_override, value_name = "NAME=FILE")]
     pub(super) images: Vec<(String, PathBuf)>,
+}
+
+#[derive(ClapArgs)]
+pub(super) struct Exec {
+    /// The pod's name
+    #[arg(value_name = "POD")]
+    pub(super) pod: String,
+    /// Its namespace
+    #[arg(short, long, value_name = "NAMESPACE", default_value = "default")]
+    pub(super) namespace: String,
+    /// The container [default: the one of the annotation kubectl.kubernetes.io/default-container, or the first]
+    #[arg(short, long, value_name = "CONTAINER")]
+    pub(super) container: Option<String>,
+    /// Pass standard input to the command
+    #[arg(short = 'i', long)]
+    pub(super) stdin: bool,
+    /// Standard input is a terminal
+    #[arg(short, long)]
+    pub(super) tty: bool,
+    /// The process that runs the pod, where several have one of that name
+    #[arg(long, value_name = "PID")]
+    pub(super) process: Option<u32>,
+    /// The command and its arguments
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub(super) command: Vec<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]

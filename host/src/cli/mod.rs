@@ -2,9 +2,10 @@
 //!
 //! - owns: arguments, what is printed, exit statuses
 //! - never does: anything a library user could not do through `app`
-//! - talks to: `app` and whatever it shows (`manifest`, `store`, `ports`, `node`)
+//! - talks to: `app` and whatever it shows (`manifest`, `store`, `ports`, `node`), `control` (another peapod)
 
 mod args;
+mod exec;
 mod image;
 mod input;
 mod output;
@@ -12,6 +13,7 @@ mod publish;
 mod run;
 mod status_line;
 mod summary;
+mod terminal;
 
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
@@ -48,6 +50,7 @@ pub fn main() -> ExitCode {
     raise_descriptor_limit();
     let result = match args.command {
         Command::Run(run) => run::run(run, &args.global),
+        Command::Exec(exec) => exec::run(exec, &args.global),
         Command::Image(image) => image::run(image, &args.global),
     };
     match result {
