@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use tokio::sync::{broadcast, mpsc, watch};
 
 use crate::clock::RealClock;
+#[cfg(unix)]
 use crate::control::Server;
 use crate::controllers::keep_endpoints;
 use crate::engine::{Config, Notice, NoticeKind};
@@ -108,14 +109,7 @@ impl App {
         );
         let refusals = tokio::spawn(refusals);
         let endpoints = tokio::spawn(keep_services(Arc::clone(&store), Arc::clone(&switch)));
-        let control = Server::new(run_dir.path(), Arc::clone(&store), running);
-        let control = tokio::spawn(async move {
-            match control {
-                Ok(control) => control.run().await,
-                // The pods run all the same.
-                Err(error) => tracing::warn!(%error, "no control socket: peapod exec will not find these pods"),
-            }
-        });
+        let control = tokio::spawn(control(&run_dir, Arc::clone(&store), running));
         let node = Node::new(Arc::clone(&store), ports, settings.engine, notes);
         let node = tokio::spawn(node.run());
         let sweeper = Arc::clone(&run_dir);
@@ -160,6 +154,26 @@ impl Drop for App {
         }
     }
 }
+
+/// Lets other processes of the user reach the containers. The pods run without it, too.
+#[cfg(unix)]
+fn control(
+    run_dir: &RunDir,
+    store: Arc<ApiStore>,
+    running: Arc<RunningContainers>,
+) -> impl Future<Output = ()> + use<> {
+    let server = Server::new(run_dir.path(), store, running);
+    async {
+        match server {
+            Ok(server) => server.run().await,
+            Err(error) => tracing::warn!(%error, "peapod exec will not find these pods"),
+        }
+    }
+}
+
+/// There are no unix sockets here.
+#[cfg(not(unix))]
+async fn control(_: &RunDir, _: Arc<ApiStore>, _: Arc<RunningContainers>) {}
 
 /// Keeps the network's table of Services, and a door for each NodePort.
 async fn keep_services(store: Arc<ApiStore>, switch: Arc<Switch>) {

@@ -13,6 +13,7 @@
 pub mod app;
 pub mod cli;
 pub mod clock;
+#[cfg(unix)]
 pub mod control;
 pub mod controllers;
 pub mod engine;

@@ -68,12 +68,21 @@ fn a_command_of_the_toolbox_runs_in_a_container_that_has_no_shell() {
     let page = "/usr/share/nginx/html/index.html";
     let ran = exec(&place, &["p", "--", "/bin/cat", page]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
-    assert!(ran.stdout.contains("<h1>Welcome to nginx!</h1>"), "{}", ran.stdout);
+    assert!(
+        ran.stdout.contains("<h1>Welcome to nginx!</h1>"),
+        "{}",
+        ran.stdout
+    );
     assert_eq!(ran.stderr, "");
     // A child of the toolbox's shell is the toolbox again, not nginx.
     let script = format!("grep -c title {page} | cat; echo oops >&2; exit 3");
     let ran = exec(&place, &["p", "-c", "web", "--", "sh", "-c", &script]);
-    assert_eq!((ran.code, ran.stdout.as_str()), (3, "1\n"), "{}", ran.stderr);
+    assert_eq!(
+        (ran.code, ran.stdout.as_str()),
+        (3, "1\n"),
+        "{}",
+        ran.stderr
+    );
     assert_eq!(ran.stderr, "oops\ncommand terminated with exit code 3\n");
     // The image answers to its own name, with its own program.
     let ran = exec(&place, &["p", "--", "nginx", "-v"]);
@@ -97,13 +106,25 @@ fn a_command_sees_environment_mounts_directory_and_localhost_of_its_container() 
     assert_eq!(ran.stdout, "green box\n/v\nkept\nmore\n", "{}", ran.stderr);
     let ran = sh("echo x >/x");
     assert_ne!(ran.code, 0);
-    assert!(ran.stderr.contains("Read-only file system"), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("Read-only file system"),
+        "{}",
+        ran.stderr
+    );
     until("nginx is reached by localhost", || {
-        sh("wget -qO- http://127.0.0.1/").stdout.contains("Welcome to nginx!")
+        sh("wget -qO- http://127.0.0.1/")
+            .stdout
+            .contains("Welcome to nginx!")
     });
     // Beside the container's own program: pid 1 is that.
     let ran = sh("ps");
-    assert!(ran.stdout.lines().any(|line| line.trim_start().starts_with("1 ")), "{}", ran.stdout);
+    assert!(
+        ran.stdout
+            .lines()
+            .any(|line| line.trim_start().starts_with("1 ")),
+        "{}",
+        ran.stdout
+    );
 }
 
 #[test]
@@ -127,15 +148,34 @@ fn a_program_or_script_in_the_root_comes_before_everybody_else() {
     let by_path = exec(&place, &["p", "--", "/tools/exit.wasm", "7"]);
     assert_eq!(by_path.code, 7, "{}", by_path.stderr);
     let found = exec(&place, &["p", "--", "cat"]);
-    assert!(found.stdout.contains("hello"), "by PATH: {} {}", found.stdout, found.stderr);
+    assert!(
+        found.stdout.contains("hello"),
+        "by PATH: {} {}",
+        found.stdout,
+        found.stderr
+    );
     let script = exec(&place, &["p", "--", "/tools/script", "x"]);
-    assert_eq!(script.stdout, "script /tools/script x\n", "{}", script.stderr);
+    assert_eq!(
+        script.stdout, "script /tools/script x\n",
+        "{}",
+        script.stderr
+    );
     let text = exec(&place, &["p", "--", "/tools/text"]);
     assert_eq!(text.code, 1);
-    assert!(text.stderr.contains("exec: \"/tools/text\": "), "{}", text.stderr);
+    assert!(
+        text.stderr.contains("exec: \"/tools/text\": "),
+        "{}",
+        text.stderr
+    );
     let directory = exec(&place, &["p", "--", "/tools"]);
     assert_eq!(directory.code, 1);
-    assert!(directory.stderr.contains("exec: \"/tools\": permission denied"), "{}", directory.stderr);
+    assert!(
+        directory
+            .stderr
+            .contains("exec: \"/tools\": permission denied"),
+        "{}",
+        directory.stderr
+    );
 }
 
 #[test]
@@ -165,7 +205,9 @@ fn l15_refusals_are_kubectls() {
         "Error from server (BadRequest): container x is not valid for pod p\n"
     );
     until("the second container has ended", || {
-        exec(&place, &["p", "-c", "done", "--", "ls"]).stderr.contains("container not found (\"done\")")
+        exec(&place, &["p", "-c", "done", "--", "ls"])
+            .stderr
+            .contains("container not found (\"done\")")
     });
     assert_eq!(
         refused(&["p", "-c", "i", "--", "ls"]),
@@ -178,8 +220,16 @@ fn l15_refusals_are_kubectls() {
         "Defaulted container \"c\" out of: c, done, i (init)\n"
     );
     let unknown = refused(&["p", "-c", "c", "--", "", "x"]);
-    assert!(unknown.contains("exec: \"\": executable file not found in $PATH"), "{unknown}");
-    for usage in [&["p"][..], &["--", "ls"], &["p", "--"], &["p", "x", "--", "ls"]] {
+    assert!(
+        unknown.contains("exec: \"\": executable file not found in $PATH"),
+        "{unknown}"
+    );
+    for usage in [
+        &["p"][..],
+        &["--", "ls"],
+        &["p", "--"],
+        &["p", "x", "--", "ls"],
+    ] {
         assert_eq!(exec(&place, usage).code, 2, "{usage:?}");
     }
 }
@@ -219,14 +269,28 @@ fn a_pod_forbids_the_toolbox_or_names_another() {
     let _missing = pod("missing", "tools:1");
     let ran = exec(&place, &["missing", "--", "cat"]);
     assert_eq!(ran.code, 1);
-    assert!(ran.stderr.contains("the toolbox image \"tools:1\" is not in the local store"), "{}", ran.stderr);
-    assert!(ran.stderr.contains("peapod image load tools:1 FILE.wasm"), "{}", ran.stderr);
+    assert!(
+        ran.stderr
+            .contains("the toolbox image \"tools:1\" is not in the local store"),
+        "{}",
+        ran.stderr
+    );
+    assert!(
+        ran.stderr.contains("peapod image load tools:1 FILE.wasm"),
+        "{}",
+        ran.stderr
+    );
     // It is looked for again each time.
     let hello = guest("hello");
     let loaded = place.peapod(&["image", "load", "tools:1", hello.to_str().expect("plain")]);
     assert_eq!(loaded.code, 0, "{}", loaded.stderr);
     let ran = exec(&place, &["missing", "--", "cat"]);
-    assert!(ran.stdout.contains("hello"), "{} {}", ran.stdout, ran.stderr);
+    assert!(
+        ran.stdout.contains("hello"),
+        "{} {}",
+        ran.stdout,
+        ran.stderr
+    );
 }
 
 #[test]
@@ -290,13 +354,23 @@ fn a_container_that_ends_takes_its_commands_along() {
     assert_eq!(String::from_utf8_lossy(&output.stdout), "up\n");
     assert_eq!(output.status.code(), Some(137));
     let ran = exec(&place, &["p", "--", "ls"]);
-    assert_eq!(ran.stderr, "Error from server (NotFound): pods \"p\" not found\n");
+    assert_eq!(
+        ran.stderr,
+        "Error from server (NotFound): pods \"p\" not found\n"
+    );
 }
 
 fn resident_kib(pid: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("Linux");
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("a size");
-    line.split_whitespace().nth(1).expect("a number").parse().expect("a number")
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("VmRSS:"))
+        .expect("a size");
+    line.split_whitespace()
+        .nth(1)
+        .expect("a number")
+        .parse()
+        .expect("a number")
 }
 
 #[test]
@@ -337,7 +411,12 @@ fn several_runs_are_told_apart_and_dead_ones_passed_over() {
     let twin = run_as(&place, "p", SLEEPER, &["c"]);
     let ran = exec(&place, &["p", "--", "hostname"]);
     assert_eq!(ran.code, 1);
-    assert!(ran.stderr.contains("several running peapods have a pod \"p\""), "{}", ran.stderr);
+    assert!(
+        ran.stderr
+            .contains("several running peapods have a pod \"p\""),
+        "{}",
+        ran.stderr
+    );
     let process = twin.pid().to_string();
     let ran = exec(&place, &["--process", &process, "p", "--", "hostname"]);
     assert_eq!(ran.stdout, "p\n", "{}", ran.stderr);

@@ -49,6 +49,7 @@ pub(super) enum Command {
     /// Run the pods of manifests until each has ended
     Run(Run),
     /// Run a command in a container of a pod that a running peapod has
+    #[cfg(unix)]
     Exec(Exec),
     /// Work with the images in the local store
     #[command(subcommand)]
@@ -99,6 +100,7 @@ pub(super) struct Run {
     pub(super) images: Vec<(String, PathBuf)>,
 }
 
+#[cfg(unix)]
 #[derive(ClapArgs)]
 pub(super) struct Exec {
     /// The pod's name

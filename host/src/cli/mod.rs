@@ -5,6 +5,7 @@
 //! - talks to: `app` and whatever it shows (`manifest`, `store`, `ports`, `node`), `control` (another peapod)
 
 mod args;
+#[cfg(unix)]
 mod exec;
 mod image;
 mod input;
@@ -13,6 +14,7 @@ mod publish;
 mod run;
 mod status_line;
 mod summary;
+#[cfg(unix)]
 mod terminal;
 
 use std::io::{IsTerminal as _, Write as _};
@@ -50,6 +52,7 @@ pub fn main() -> ExitCode {
     raise_descriptor_limit();
     let result = match args.command {
         Command::Run(run) => run::run(run, &args.global),
+        #[cfg(unix)]
         Command::Exec(exec) => exec::run(exec, &args.global),
         Command::Image(image) => image::run(image, &args.global),
     };

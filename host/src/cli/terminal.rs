@@ -45,7 +45,10 @@ pub(super) struct Resizes(Option<Signal>);
 impl Resizes {
     /// None of them without a terminal.
     pub(super) fn new(tty: bool) -> Self {
-        Self(tty.then(|| signal(SignalKind::window_change()).ok()).flatten())
+        Self(
+            tty.then(|| signal(SignalKind::window_change()).ok())
+                .flatten(),
+        )
     }
 
     pub(super) async fn next(&mut self) -> TerminalSize {

@@ -23,6 +23,14 @@ pub enum ClientError {
     /// It was refused.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// No peapod that answers has the pod, and one does not answer.
+    #[error("error: a running peapod does not answer ({}): {error}", .run.display())]
+    Silent {
+        /// The folder of its run.
+        run: PathBuf,
+        /// What came instead.
+        error: io::Error,
+    },
     /// The connection broke.
     #[error("error: the connection to peapod was lost: {0}")]
     Lost(#[from] io::Error),
@@ -35,7 +43,7 @@ pub async fn find(
     namespace: &str,
     pod: &str,
 ) -> Result<Vec<(Found, Client)>, ClientError> {
-    let mut found = Vec::new();
+    let (mut found, mut silent) = (Vec::new(), None);
     for run in socket::runs(data_dir)? {
         let ask = Ask::Find {
             namespace: namespace.to_owned(),
@@ -46,13 +54,17 @@ pub async fn find(
             Ok((Answer::Found(None), _)) => {}
             Ok((Answer::Refused(refusal), _)) => return Err(refusal.into()),
             Ok((Answer::Started, _)) => {
-                tracing::warn!(run = %run.display(), "a peapod answers what was not asked");
+                let error = frame::invalid("an answer to another question");
+                silent = Some(ClientError::Silent { run, error });
             }
             Err(error) if is_gone(&error) => {}
-            Err(error) => tracing::warn!(run = %run.display(), %error, "a peapod does not answer"),
+            Err(error) => silent = Some(ClientError::Silent { run, error }),
         }
     }
-    Ok(found)
+    match silent {
+        Some(silent) if found.is_empty() => Err(silent),
+        _ => Ok(found),
+    }
 }
 
 /// Whether nobody is there (any more).

@@ -129,14 +129,11 @@ impl Host {
         })
     }
 
-    async fn exec(
-        &self,
-        target: Target,
-        outbox: &Arc<Outbox>,
-    ) -> Result<Arc<dyn Exec>, Refusal> {
+    async fn exec(&self, target: Target, outbox: &Arc<Outbox>) -> Result<Arc<dyn Exec>, Refusal> {
         let uid = PodUid::new(target.pod);
         let object = self.store.pod(&uid);
-        let object = object.ok_or_else(|| Refusal::NotFound(format!("pods \"{uid}\" not found")))?;
+        let object =
+            object.ok_or_else(|| Refusal::NotFound(format!("pods \"{uid}\" not found")))?;
         let container = ContainerName::new(target.container);
         admit(&object, &container)?;
         if target.command.is_empty() {
@@ -174,7 +171,11 @@ fn admit(object: &StoredPod, container: &ContainerName) -> Result<(), Refusal> {
             pod.meta.name
         )));
     }
-    if object.status.as_ref().is_none_or(|status| status.pod_ip.is_none()) {
+    if object
+        .status
+        .as_ref()
+        .is_none_or(|status| status.pod_ip.is_none())
+    {
         return Err(Refusal::BadRequest(format!(
             "pod {} does not have a host assigned",
             pod.meta.name
@@ -187,7 +188,9 @@ fn admit(object: &StoredPod, container: &ContainerName) -> Result<(), Refusal> {
 fn read_ask(frame: bytes::BytesMut) -> io::Result<Result<Ask, Refusal>> {
     let (kind, payload) = frame::split(frame)?;
     if kind != Kind::Ask {
-        return Err(frame::invalid("a connection that does not begin with a question"));
+        return Err(frame::invalid(
+            "a connection that does not begin with a question",
+        ));
     }
     let hello: Hello = frame::value(&payload)?;
     if hello.version != VERSION {

@@ -73,7 +73,13 @@ impl Exec for Fake {
 }
 
 /// A session and its client's end.
-fn session(fake: &Arc<Fake>) -> (Wire, Arc<Outbox>, tokio::task::JoinHandle<std::io::Result<()>>) {
+fn session(
+    fake: &Arc<Fake>,
+) -> (
+    Wire,
+    Arc<Outbox>,
+    tokio::task::JoinHandle<std::io::Result<()>>,
+) {
     let (client, server) = tokio::net::UnixStream::pair().expect("a pair");
     let outbox = Arc::<Outbox>::default();
     let exec = Arc::clone(fake) as Arc<dyn Exec>;
@@ -116,7 +122,10 @@ async fn a_client_that_goes_is_noticed_while_its_command_reads_nothing() {
     let fake = Fake::new(false);
     let (mut client, _outbox, task) = session(&fake);
     for _ in 0..WINDOW_BYTES / 1024 {
-        client.send(Kind::Stdin.frame(&[0; 1024])).await.expect("sent");
+        client
+            .send(Kind::Stdin.frame(&[0; 1024]))
+            .await
+            .expect("sent");
     }
     drop(client);
     task.await.expect("no panic").expect("an end like any");
@@ -137,10 +146,19 @@ async fn more_input_than_the_window_ends_the_session() {
 
 #[tokio::test]
 async fn frames_that_make_no_sense_end_the_session() {
-    for frame in [&b""[..], b"\xff", b"\x01{}", b"\x05{\"columns\":-1}", b"\x05"] {
+    for frame in [
+        &b""[..],
+        b"\xff",
+        b"\x01{}",
+        b"\x05{\"columns\":-1}",
+        b"\x05",
+    ] {
         let fake = Fake::new(true);
         let (mut client, _outbox, task) = session(&fake);
-        client.send(Bytes::copy_from_slice(frame)).await.expect("sent");
+        client
+            .send(Bytes::copy_from_slice(frame))
+            .await
+            .expect("sent");
         task.await.expect("no panic").expect_err("refused");
         assert_eq!(fake.seen(), ["killed"], "{frame:?}");
     }
@@ -183,7 +201,9 @@ fn server() -> (tempfile::TempDir, tokio::task::JoinHandle<()>) {
 
 async fn ask(run: &Path, hello: &str) -> Option<Answer> {
     let mut wire = frame::wire(socket::connect(run).await.expect("connected"));
-    wire.send(Kind::Ask.frame(hello.as_bytes())).await.expect("sent");
+    wire.send(Kind::Ask.frame(hello.as_bytes()))
+        .await
+        .expect("sent");
     let frame = wire.next().await?.ok()?;
     let (kind, payload) = frame::split(frame).expect("known");
     assert_eq!(kind, Kind::Answer);
@@ -201,7 +221,10 @@ async fn another_version_is_refused_and_nonsense_hung_up_on() {
         other => panic!("{other:?}"),
     }
     let unknown = ask(run.path(), r#"{"version":1,"ask":{"dance":{}}}"#).await;
-    assert!(matches!(unknown, Some(Answer::Refused(Refusal::BadRequest(_)))), "{unknown:?}");
+    assert!(
+        matches!(unknown, Some(Answer::Refused(Refusal::BadRequest(_)))),
+        "{unknown:?}"
+    );
     assert_eq!(ask(run.path(), "nonsense").await, None);
     let find = r#"{"version":1,"ask":{"find":{"namespace":"default","pod":"p"}}}"#;
     assert_eq!(ask(run.path(), find).await, Some(Answer::Found(None)));

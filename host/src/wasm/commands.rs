@@ -80,7 +80,10 @@ mod tests {
     fn a_component_lists_its_names_in_itself_or_in_a_module() {
         assert_eq!(names("(component)"), None);
         let own = "(component (@custom \"peapod:commands\" \"cat [ ls\\n\"))";
-        assert_eq!(names(own), Some(vec!["[".into(), "cat".into(), "ls".into()]));
+        assert_eq!(
+            names(own),
+            Some(vec!["[".into(), "cat".into(), "ls".into()])
+        );
         let inner = "(component (core module (@custom \"peapod:commands\" \"sh\")))";
         assert_eq!(names(inner), Some(vec!["sh".into()]));
         let module = "(module (@custom \"peapod:commands\" \"a b\") (@custom \"other\" \"c\"))";

@@ -60,13 +60,15 @@ impl Toolbox {
             base_dir: std::path::Path::new("/").into(),
         };
         let pulled = self.images.ensure(request).await;
-        pulled.map(|pulled| pulled.image).map_err(|error| match error {
-            PullError::NeverPull(_) => ExecError::NoToolbox {
-                command: command.to_owned(),
-                toolbox: reference.to_owned(),
-            },
-            error => ExecError::Start(format!("toolbox image \"{reference}\": {error}")),
-        })
+        pulled
+            .map(|pulled| pulled.image)
+            .map_err(|error| match error {
+                PullError::NeverPull(_) => ExecError::NoToolbox {
+                    command: command.to_owned(),
+                    toolbox: reference.to_owned(),
+                },
+                error => ExecError::Start(format!("toolbox image \"{reference}\": {error}")),
+            })
     }
 }
 
@@ -179,9 +181,10 @@ impl Inside {
         match (self.answering(&word).await, refused) {
             (Ok(program), _) => Ok((program, args)),
             // What stands there says more than that nobody else answers.
-            (Err(ExecError::NotFound(_)), Some((path, error))) => {
-                Err(ExecError::Start(format!("exec: \"{path}\": {}", why(error))))
-            }
+            (Err(ExecError::NotFound(_)), Some((path, error))) => Err(ExecError::Start(format!(
+                "exec: \"{path}\": {}",
+                why(error)
+            ))),
             (Err(error), _) => Err(error),
         }
     }
@@ -211,7 +214,12 @@ impl Inside {
         let own = self.image.entrypoint.iter().chain(&self.image.cmd).next();
         let is_own = own.is_some_and(|own| own.rsplit('/').next() == Some(name));
         let commands = &self.toolbox.commands;
-        if is_own || commands.of(&self.image).await.is_some_and(|names| names.contains(name)) {
+        if is_own
+            || commands
+                .of(&self.image)
+                .await
+                .is_some_and(|names| names.contains(name))
+        {
             return Ok(Arc::clone(&self.shared.image));
         }
         let reference = self.annotation.as_ref().unwrap_or(&self.toolbox.reference);
@@ -234,9 +242,8 @@ impl Inside {
     ) -> Result<(Arc<Program>, Arc<Image>), ExecError> {
         let image = self.toolbox.image(reference, command).await?;
         let program = self.shared.code.load_image(&image, reference).await;
-        let program = program.map_err(|error| {
-            ExecError::Start(format!("toolbox image \"{reference}\": {error}"))
-        })?;
+        let program = program
+            .map_err(|error| ExecError::Start(format!("toolbox image \"{reference}\": {error}")))?;
         let _known = self.shared.toolbox.set(Arc::clone(&program));
         Ok((program, image))
     }
@@ -280,7 +287,11 @@ fn streams(request: &ExecRequest) -> (Stdio, Option<Input>) {
         let terminal = Terminal::new(Arc::clone(&request.output));
         let stream = || Stream::Terminal(Arc::clone(&terminal));
         let stdio = Stdio {
-            stdin: if request.stdin { stream() } else { Stream::Null },
+            stdin: if request.stdin {
+                stream()
+            } else {
+                Stream::Null
+            },
             stdout: stream(),
             stderr: stream(),
         };

@@ -303,7 +303,11 @@ mod tests {
         assert_eq!(read(&terminal).as_deref(), Some("ls\n"));
         assert!(screen.shown().ends_with("ls\r\n"));
         terminal.typed("é\u{7f}\u{7f}\r".as_bytes()).await;
-        assert_eq!(read(&terminal).as_deref(), Some("\n"), "a character is erased whole");
+        assert_eq!(
+            read(&terminal).as_deref(),
+            Some("\n"),
+            "a character is erased whole"
+        );
         terminal.write(b"a\nb\n");
         assert!(screen.shown().ends_with("a\r\nb\r\n"));
     }
@@ -328,7 +332,10 @@ mod tests {
             terminal.typed(&line).await;
         }
         screen.shown();
-        assert_eq!(terminal.typed(b"\x03\x1c").await, [Key::Interrupt, Key::Quit]);
+        assert_eq!(
+            terminal.typed(b"\x03\x1c").await,
+            [Key::Interrupt, Key::Quit]
+        );
         assert_eq!(screen.shown(), "^C^\\");
         let typing = tokio::spawn({
             let terminal = Arc::clone(&terminal);

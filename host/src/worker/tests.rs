@@ -217,7 +217,8 @@ impl Container for Fake {
 
     /// Every command is found, says where it runs, and ends at once with the number of its words.
     fn exec(&self, request: ExecRequest) -> BoxFuture<'static, Result<Arc<dyn Exec>, ExecError>> {
-        self.world.note(format!("exec {}", request.command.join(" ")));
+        self.world
+            .note(format!("exec {}", request.command.join(" ")));
         let exit = exited(
             i32::try_from(request.command.len()).expect("few words"),
             &self.world.clock,
@@ -477,7 +478,10 @@ async fn l15_a_command_runs_in_a_running_container_and_in_no_other() {
     test.forgotten().await;
     let late = test.running.exec(&pod, &c, command("ls")).await;
     assert_eq!(late.err(), Some(refused("c")));
-    let commands = test.seen().into_iter().filter(|what| what.starts_with("exec"));
+    let commands = test
+        .seen()
+        .into_iter()
+        .filter(|what| what.starts_with("exec"));
     assert_eq!(commands.collect::<Vec<_>>(), ["exec ls -l /"]);
 }
 
