@@ -27,6 +27,7 @@ demo: images
 # Everything that must hold: formatting, lints, and all tests
 test: guests check
     tests/setup-tools.sh
+    cd guests && cargo test --package web --package nginx --package tls-proxy
     cargo test --workspace --all-targets --no-fail-fast
 
 # Formatting and lints of the host and the guests

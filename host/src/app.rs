@@ -13,8 +13,8 @@ use crate::controllers::keep_endpoints;
 use crate::engine::{Config, Notice, NoticeKind};
 use crate::images::{ContentStore, Images, Overrides};
 use crate::logs::{LogQueue, LogReader};
-use crate::manifest::{LoadedConfigMap, LoadedPod, LoadedService, object};
-use crate::model::ImagePullPolicy;
+use crate::manifest::{LoadedConfigMap, LoadedPod, LoadedSecret, LoadedService, object};
+use crate::model::{Allocatable, ImagePullPolicy};
 use crate::network::{NetworkSettings, NodePortFault, NodePorts, Refusal, Switch};
 use crate::node::{Node, PodNotice, RunDir};
 use crate::ports::{Clock, ConfigSource, Image, ImageStore, PullError, PullRequest};
@@ -44,6 +44,8 @@ pub struct Settings {
     pub toolbox: String,
     /// How many containers are expected, as far as it is known.
     pub containers: usize,
+    /// What pods may request in all.
+    pub allocatable: Allocatable,
 }
 
 /// A host: a store, the node that runs its pods, and what comes out of them.
@@ -99,6 +101,7 @@ impl App {
             logs: Arc::new(queue),
             running: Arc::clone(&running),
             clock: Arc::clone(&clock),
+            allocatable: settings.allocatable,
         };
         let (notes, notices) = mpsc::unbounded_channel();
         let refusals = tell_refusals(
@@ -143,6 +146,13 @@ impl App {
     pub fn add_config_map(&self, loaded: LoadedConfigMap) -> Result<(), Conflict> {
         let document = object::config_map(&loaded.object);
         let added = self.store.create_config_map(loaded.config_map, document);
+        added.map(drop)
+    }
+
+    /// Adds a Secret.
+    pub fn add_secret(&self, loaded: LoadedSecret) -> Result<(), Conflict> {
+        let document = object::secret(&loaded.object);
+        let added = self.store.create_secret(loaded.secret, document);
         added.map(drop)
     }
 }

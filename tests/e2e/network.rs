@@ -386,3 +386,142 @@ fn a_host_port_of_the_manifest_opens_on_the_machine() {
     run.stop();
     assert_eq!(get(port, "/"), "", "the door is closed with the pod");
 }
+
+/// What a container says that abuses the network, beside a pod whose server another pod keeps asking.
+fn abuse(args: &str) -> Vec<String> {
+    let place = Place::new();
+    let file = place.file(
+        "pods.yaml",
+        &[
+            pod("abuser", &[], &[("c", "net-abuse", args)]),
+            pod(
+                "other",
+                &[("echo", "echo", "\"7\"")],
+                &[(
+                    "client",
+                    "net-client",
+                    "tcp, \"127.0.0.1:7\", \"200\", \"1000\"",
+                )],
+            ),
+        ]
+        .join("---\n"),
+    );
+    let ran = place.run_file(&file, &[]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let other = ran.output_of("client").join("\n");
+    assert!(
+        other.contains("200 of 1000 bytes ok"),
+        "other pods are untouched: {other}"
+    );
+    ran.output_of("c")
+}
+
+#[test]
+fn a_hundred_thousand_half_open_connections_end_at_a_limit_and_are_given_back() {
+    let lines = abuse("half-open, \"127.0.0.1:80\", \"100000\"");
+    assert!(lines[0].starts_with("half-open: "), "{lines:?}");
+    let begun = lines[0]
+        .split(' ')
+        .nth(1)
+        .and_then(|n| n.parse::<u32>().ok());
+    let begun = begun.expect("a number");
+    assert!((100..100_000).contains(&begun), "{lines:?}");
+    assert!(lines[0].contains("limit"), "{lines:?}");
+    assert_eq!(lines[1], "half-open: closed");
+}
+
+#[test]
+fn a_peer_that_never_reads_makes_the_writer_wait_and_its_end_resets_it() {
+    let lines = abuse("unread, \"127.0.0.1:80\"");
+    let bytes = lines[0]
+        .split(' ')
+        .nth(3)
+        .and_then(|n| n.parse::<u32>().ok());
+    assert!(
+        bytes.is_some_and(|n| (1..=8 << 20).contains(&n)),
+        "{lines:?}"
+    );
+    assert!(
+        lines[1].contains("ConnectionReset") || lines[1].contains("BrokenPipe"),
+        "{lines:?}"
+    );
+}
+
+#[test]
+fn a_connection_that_was_never_accepted_is_reset_with_its_listener() {
+    assert_eq!(
+        abuse("queued, \"127.0.0.1:80\""),
+        ["queued: Err(ConnectionReset)"]
+    );
+}
+
+#[test]
+fn port_zero_is_any_free_port_to_bind_and_nothing_to_connect_to() {
+    let lines = abuse("zero");
+    assert_eq!(lines[0], "zero: two ports true");
+    assert!(
+        lines[1] == "zero: connect Err(ConnectionRefused)"
+            || lines[1] == "zero: connect Err(InvalidInput)",
+        "{lines:?}"
+    );
+}
+
+#[test]
+fn connecting_to_nowhere_says_so_at_once() {
+    assert_eq!(
+        abuse("connect, \"127.0.0.1:1\""),
+        ["connect 127.0.0.1:1: Err(ConnectionRefused)"]
+    );
+    let lines = abuse("connect, \"10.88.99.99:80\"");
+    assert!(lines[0].contains("Unreachable"), "{lines:?}");
+    let lines = abuse("connect, \"nobody.invalid:80\"");
+    assert!(
+        lines[0].starts_with("connect nobody.invalid:80: Err("),
+        "{lines:?}"
+    );
+}
+
+#[test]
+fn o1_a_pods_bandwidth_holds_what_crosses_its_boundary_and_not_its_loopback() {
+    let place = Place::new();
+    let sink = pod(
+        "sink",
+        &[],
+        &[("server", "bench-tcp", "server, \"0.0.0.0:7000\"")],
+    );
+    let limited = pod(
+        "limited",
+        &[("own", "bench-tcp", "server, \"127.0.0.1:7000\"")],
+        &[
+            (
+                "out",
+                "bench-tcp",
+                "send, \"10.88.0.2:7000\", \"4096\", \"2\"",
+            ),
+            (
+                "inside",
+                "bench-tcp",
+                "send, \"127.0.0.1:7000\", \"4096\", \"0.5\"",
+            ),
+        ],
+    )
+    .replacen(
+        "metadata: {",
+        "metadata: {annotations: {kubernetes.io/egress-bandwidth: 16M}, ",
+        1,
+    );
+    let file = place.file("pods.yaml", &[sink, limited].join("---\n"));
+    let run = Running::start(&place, &[file.to_str().expect("plain")]);
+    run.wait_for("limited/out | send");
+    run.wait_for("limited/inside | send");
+    let said = run.stop().stderr;
+    let rate = |container: &str| -> f64 {
+        let mark = format!("limited/{container} | send 4096: ");
+        let line = said.lines().find_map(|line| line.split_once(&mark));
+        let number = line.and_then(|(_, rest)| rest.split(' ').next());
+        number.and_then(|n| n.parse().ok()).expect("a rate")
+    };
+    // 16 Mbit/s are 2 MB/s. Never more than that and its bursts; how close to it is for a quiet machine to show (`network/tests`).
+    assert!(rate("out") < 2.2e6, "{said}");
+    assert!(rate("inside") > 4e6, "{said}");
+}

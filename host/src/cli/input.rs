@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use crate::app::check_image_file;
 use crate::images::Images;
-use crate::manifest::{self, Addresses, Loaded, LoadedConfigMap, LoadedPod, LoadedService};
+use crate::manifest::{
+    self, Addresses, Loaded, LoadedConfigMap, LoadedPod, LoadedSecret, LoadedService,
+};
 use crate::model::{PodUid, Time};
 use crate::ports::PullRequest;
 
@@ -25,6 +27,7 @@ pub(super) struct Inputs {
     pub(super) pods: Vec<Input>,
     pub(super) services: Vec<LoadedService>,
     pub(super) config_maps: Vec<LoadedConfigMap>,
+    pub(super) secrets: Vec<LoadedSecret>,
 }
 
 /// Reads all files; faults are one line each, all of them at once. Services get their addresses from `addresses`.
@@ -53,6 +56,7 @@ pub(super) fn read(
         pods: Vec::new(),
         services: Vec::new(),
         config_maps: Vec::new(),
+        secrets: Vec::new(),
     };
     let mut drafts = Vec::new();
     for (one, base_dir) in all.into_iter().zip(base_dirs) {
@@ -63,6 +67,7 @@ pub(super) fn read(
             }),
             Loaded::Service(draft) => drafts.push(*draft),
             Loaded::ConfigMap(loaded) => inputs.config_maps.push(*loaded),
+            Loaded::Secret(loaded) => inputs.secrets.push(*loaded),
         }
     }
     match addresses.assign(drafts, now) {

@@ -9,6 +9,7 @@ use crate::app::{App, Settings, content_store};
 use crate::clock::RealClock;
 use crate::engine::{Backoff, Config};
 use crate::images::{Images, Overrides, normalise};
+use crate::machine;
 use crate::manifest::Addresses;
 use crate::model::{PodUid, Seconds, Time};
 use crate::network::NetworkSettings;
@@ -68,6 +69,8 @@ async fn run_pods(args: Run, inputs: Inputs, data_dir: PathBuf, now: Time) -> an
         .map(|input| input.loaded.pod.spec.containers().count())
         .sum();
     allow_open_files();
+    let allocatable = args.capacity.unwrap_or_default();
+    let allocatable = allocatable.on(machine::allocatable(&data_dir));
     let mut app = App::start(Settings {
         network: NetworkSettings {
             pod_cidr: args.pod_cidr,
@@ -85,6 +88,7 @@ async fn run_pods(args: Run, inputs: Inputs, data_dir: PathBuf, now: Time) -> an
         overrides,
         toolbox: args.toolbox.clone(),
         containers,
+        allocatable,
     })?;
     let prefix = match args.prefix {
         Prefix::Always => true,
@@ -94,6 +98,9 @@ async fn run_pods(args: Run, inputs: Inputs, data_dir: PathBuf, now: Time) -> an
     // What pods look for first of all has to be there before them.
     for config_map in inputs.config_maps {
         app.add_config_map(config_map)?;
+    }
+    for secret in inputs.secrets {
+        app.add_secret(secret)?;
     }
     for service in inputs.services {
         app.add_service(service)?;
@@ -257,7 +264,7 @@ impl Session {
             Ok(changes) => {
                 for Change { kind, object } in changes {
                     self.seen = object.version();
-                    // Services and ConfigMaps do not hold a run open.
+                    // Services, ConfigMaps and Secrets do not hold a run open.
                     let Object::Pod(pod) = object else {
                         continue;
                     };

@@ -74,7 +74,7 @@ impl Known {
     fn take_in(&mut self, object: &Object, gone: bool) -> bool {
         let uid = object.uid();
         match object {
-            Object::ConfigMap(_) => false,
+            Object::ConfigMap(_) | Object::Secret(_) => false,
             Object::Service(_) if gone => {
                 self.services.remove(&uid);
                 true

@@ -18,6 +18,8 @@ pub(super) struct Facts {
     pub(super) host_ip: Option<String>,
     /// Somebody wants the pod deleted.
     pub(super) deleted: bool,
+    /// Why it was evicted, if that is what it ends by.
+    pub(super) eviction: Option<Eviction>,
     /// The pod is coming to its end: nothing starts any more, everything is being stopped.
     pub(super) ending: Option<Ending>,
     /// How often all containers were restarted together (rule A16).
@@ -41,10 +43,19 @@ pub(super) enum Why {
     Deleted,
     /// `activeDeadlineSeconds` is over (rule B16).
     DeadlineExceeded,
+    /// The machine needs back what it uses (rule F10).
+    Evicted,
     /// A regular init container failed for good (rule A5).
     InitFailed,
     /// Every main ended and none will be restarted (rule A11).
     MainsDone,
+}
+
+/// What an evicted pod's status says.
+#[derive(Clone, Debug)]
+pub(super) struct Eviction {
+    pub(super) reason: &'static str,
+    pub(super) message: String,
 }
 
 /// How the pod ended.
@@ -83,6 +94,7 @@ impl Facts {
             pod_ip: None,
             host_ip: None,
             deleted: false,
+            eviction: None,
             ending: None,
             round: 0,
             outcome: None,
@@ -94,7 +106,8 @@ impl Facts {
     pub(super) fn end(&mut self, why: Why, deadline: Time) {
         let ending = self.ending.get_or_insert(Ending { why, deadline });
         ending.deadline = ending.deadline.min(deadline);
-        if ending.why == Why::MainsDone && why == Why::DeadlineExceeded {
+        let fails = matches!(why, Why::DeadlineExceeded | Why::Evicted);
+        if ending.why == Why::MainsDone && fails {
             ending.why = why;
         }
     }

@@ -62,6 +62,10 @@ pub(super) fn deadline_exceeded() -> Notice {
     about_pod(NoticeKind::Normal, DEADLINE_EXCEEDED, DEADLINE_TEXT.into())
 }
 
+pub(super) fn evicted(reason: &'static str, message: &str) -> Notice {
+    about_pod(NoticeKind::Warning, reason, message.to_owned())
+}
+
 pub(super) fn kill_failed(container: &Container, failure: &Failure) -> Notice {
     let text = format!("error killing pod: {}", failure.message);
     about(container, NoticeKind::Warning, "FailedKillPod", text)

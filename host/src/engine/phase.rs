@@ -28,9 +28,12 @@ pub(super) fn while_alive(views: &[View]) -> Phase {
 
 /// The terminal phase of a pod of which nothing can be alive any more.
 pub(super) fn of_the_end(facts: &Facts) -> Phase {
-    let failed = facts
-        .ending
-        .is_some_and(|ending| matches!(ending.why, Why::DeadlineExceeded | Why::InitFailed));
+    let failed = facts.ending.is_some_and(|ending| {
+        matches!(
+            ending.why,
+            Why::DeadlineExceeded | Why::Evicted | Why::InitFailed
+        )
+    });
     let exited_0 = |slot: &Slot| slot.ended.as_ref().is_some_and(|e| e.exit.code == 0);
     if !failed && facts.mains().all(exited_0) {
         Phase::Succeeded

@@ -3,7 +3,7 @@
 
 use super::backoff::PATIENT;
 use super::desk::Desk;
-use super::facts::{Facts, Hold, Holding, Why};
+use super::facts::{Eviction, Facts, Hold, Holding, Why};
 use super::notices;
 use super::slot::{HookRun, Instance, Slot, Started, Waiting};
 use super::{Backoff, Effect, Event, Failure, Hook, Notice, Output, ProbeKind};
@@ -15,6 +15,7 @@ pub(super) fn reduce(facts: &mut Facts, desk: &mut Desk<'_>, event: Event) {
     match event {
         Event::Tick => {}
         Event::Delete { grace } => delete(facts, desk, grace),
+        Event::Evict { reason, message } => evict(facts, desk, reason, message),
         Event::Done { id, result } => {
             if let Some(effect) = desk.take(id) {
                 done(facts, desk, effect, result);
@@ -34,6 +35,21 @@ fn delete(facts: &mut Facts, desk: &Desk<'_>, grace: Option<Seconds>) {
     let grace = grace.unwrap_or(desk.pod.spec.grace).max(Seconds(1));
     facts.deleted = true;
     facts.end(Why::Deleted, desk.now + grace);
+}
+
+/// The grace is a second, whatever the pod's own is (rule F10).
+fn evict(facts: &mut Facts, desk: &mut Desk<'_>, reason: &'static str, message: String) {
+    if facts.outcome.is_some() {
+        return;
+    }
+    facts.end(Why::Evicted, desk.now + Seconds(1));
+    let evicted = facts
+        .ending
+        .is_some_and(|ending| ending.why == Why::Evicted);
+    if evicted && facts.eviction.is_none() {
+        desk.record(notices::evicted(reason, &message));
+        facts.eviction = Some(Eviction { reason, message });
+    }
 }
 
 fn exited(facts: &mut Facts, desk: &mut Desk<'_>, attempt: &Attempt, exit: Exit) {

@@ -20,18 +20,21 @@ pub(super) fn status(pod: &Pod, facts: &Facts, before: &[Condition], now: Time) 
         None => phase::while_alive(&views),
     };
     let conditions = conditions::conditions(&pod.spec, facts, phase, &views, before, now);
-    let deadline_exceeded = phase.is_terminal()
-        && facts
-            .ending
-            .is_some_and(|ending| ending.why == Why::DeadlineExceeded);
+    let why = facts.ending.map(|ending| ending.why);
+    let (reason, message) = match (why, &facts.eviction) {
+        (Some(Why::DeadlineExceeded), _) => (notices::DEADLINE_EXCEEDED, notices::DEADLINE_TEXT),
+        (Some(Why::Evicted), Some(eviction)) => (eviction.reason, eviction.message.as_str()),
+        (_, _) => ("", ""),
+    };
+    let said = |text: &str| (phase.is_terminal() && !text.is_empty()).then(|| text.to_owned());
     let (mains, init): (Vec<View>, Vec<View>) =
         views.into_iter().partition(|(role, _)| *role == Role::Main);
     let mut mains = statuses(mains);
     mains.sort_by(|a, b| a.name.cmp(&b.name));
     PodStatus {
         phase,
-        reason: deadline_exceeded.then(|| notices::DEADLINE_EXCEEDED.to_owned()),
-        message: deadline_exceeded.then(|| notices::DEADLINE_TEXT.to_owned()),
+        reason: said(reason),
+        message: said(message),
         conditions,
         start_time: facts.accepted,
         pod_ip: facts.pod_ip.clone(),

@@ -14,6 +14,14 @@ pub enum Event {
         /// Grace asked for; the pod's own `terminationGracePeriodSeconds` when absent.
         grace: Option<Seconds>,
     },
+    /// The machine needs back what the pod uses: it fails with this reason and message, after a grace of a second (rule F10). Changes
+    /// nothing but the grace of a pod that is coming to its end already.
+    Evict {
+        /// `status.reason`, and the notice's: `Evicted`.
+        reason: &'static str,
+        /// `status.message`.
+        message: String,
+    },
     /// An effect asked for by [`Action::Run`] ended.
     Done {
         /// Which.

@@ -1,6 +1,7 @@
 //! Bytes to objects that can run, or every fault there is.
 
 use std::collections::hash_map::{Entry, HashMap};
+use std::fmt;
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1 as k8s;
@@ -33,6 +34,8 @@ pub enum Loaded {
     Service(Box<ServiceDraft>),
     /// A ConfigMap.
     ConfigMap(Box<LoadedConfigMap>),
+    /// A Secret.
+    Secret(Box<LoadedSecret>),
 }
 
 /// A Pod of a file, ready to run.
@@ -76,12 +79,34 @@ pub struct LoadedConfigMap {
     pub config_map: model::ConfigMap,
 }
 
+/// A Secret of a file.
+#[derive(Clone)]
+pub struct LoadedSecret {
+    /// Where it was read.
+    pub place: Place,
+    /// The object as a server would store it.
+    pub object: k8s::Secret,
+    /// The Secret as the host works with it.
+    pub secret: model::Secret,
+}
+
+/// Without the object, which holds the data.
+impl fmt::Debug for LoadedSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LoadedSecret")
+            .field("place", &self.place)
+            .field("secret", &self.secret)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Loaded {
     fn place(&self) -> &Place {
         match self {
             Self::Pod(one) => &one.place,
             Self::Service(one) => &one.place,
             Self::ConfigMap(one) => &one.place,
+            Self::Secret(one) => &one.place,
         }
     }
 
@@ -90,6 +115,7 @@ impl Loaded {
             Self::Pod(one) => &one.object.metadata,
             Self::Service(one) => &one.object.metadata,
             Self::ConfigMap(one) => &one.object.metadata,
+            Self::Secret(one) => &one.object.metadata,
         }
     }
 
@@ -98,6 +124,7 @@ impl Loaded {
             Self::Pod(_) => ("Pod", "pods"),
             Self::Service(_) => ("Service", "services"),
             Self::ConfigMap(_) => ("ConfigMap", "configmaps"),
+            Self::Secret(_) => ("Secret", "secrets"),
         }
     }
 }
@@ -231,6 +258,15 @@ fn one(
                 config_map,
             })))
         }
+        Object::Secret(object) => {
+            let secret = settle(faults, convert::secret(&object, now))?;
+            let object = *object;
+            Ok(Loaded::Secret(Box::new(LoadedSecret {
+                place,
+                object,
+                secret,
+            })))
+        }
     }
 }
 
@@ -274,7 +310,7 @@ pub(super) fn create(
     match &mut object {
         // The others have nothing in their specification that a server counts generations of.
         Object::Pod(pod) => pod.metadata.generation = Some(1),
-        Object::Service(_) | Object::ConfigMap(_) => {}
+        Object::Service(_) | Object::ConfigMap(_) | Object::Secret(_) => {}
     }
     faults.extend(validate::object(&object));
     Ok((object, faults))

@@ -28,6 +28,7 @@ pub use addresses::{Addresses, RangeError};
 pub use documents::Document;
 pub use fault::{Fault, FaultKind};
 pub use load::{
-    Loaded, LoadedConfigMap, LoadedPod, LoadedService, Place, ServiceDraft, load, same_names,
+    Loaded, LoadedConfigMap, LoadedPod, LoadedSecret, LoadedService, Place, ServiceDraft, load,
+    same_names,
 };
 pub use status::status;

@@ -37,6 +37,11 @@ pub fn config_map(object: &k8s::ConfigMap) -> Value {
     sorted(serde_json::to_value(object).unwrap_or_default())
 }
 
+/// The Secret, keys sorted.
+pub fn secret(object: &k8s::Secret) -> Value {
+    sorted(serde_json::to_value(object).unwrap_or_default())
+}
+
 /// Marks an object as being deleted: by when, and with how much grace (rule F1).
 pub fn delete(object: &mut k8s::Pod, by: Time, grace: Seconds) {
     object.metadata.deletion_timestamp = Some(object_time(by));

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{
-    ConfigMap, Container, ImagePullPolicy, ObjectMeta, Phase, Pod, PodMeta, PodSpec, PodStatus,
-    QosClass, Resources, RestartPolicy, Role, Seconds, Service, ServiceType, SessionAffinity,
-    TerminationMessagePolicy, Time,
+    Allocatable, Bytes, ConfigMap, Container, ImagePullPolicy, Millicores, ObjectMeta, Phase, Pod,
+    PodMeta, PodSpec, PodStatus, QosClass, Resources, RestartPolicy, Role, Seconds, Secret,
+    Service, ServiceType, SessionAffinity, TerminationMessagePolicy, Time,
 };
 
 /// A main container without anything special.
@@ -65,6 +65,16 @@ pub(crate) fn pod() -> Pod {
     }
 }
 
+/// A machine of four cores, 8 GiB and 110 pods.
+pub(crate) fn allocatable() -> Allocatable {
+    Allocatable {
+        cpu: Millicores(4000),
+        memory: Bytes(8 << 30),
+        ephemeral_storage: Bytes(100 << 30),
+        pods: 110,
+    }
+}
+
 /// A status that says nothing yet.
 pub(crate) fn status() -> PodStatus {
     PodStatus {
@@ -102,6 +112,16 @@ pub(crate) fn config_map(name: &str, data: &[(&str, &str)]) -> ConfigMap {
         data: data
             .map(|(key, value)| ((*key).to_owned(), value.as_bytes().to_vec()))
             .collect(),
+        immutable: false,
+    }
+}
+
+/// An Opaque Secret of texts.
+pub(crate) fn secret(name: &str, data: &[(&str, &str)]) -> Secret {
+    Secret {
+        meta: meta(name),
+        data: config_map(name, data).data,
+        kind: "Opaque".to_owned(),
         immutable: false,
     }
 }

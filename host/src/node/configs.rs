@@ -1,4 +1,4 @@
-//! The store as the place where volumes and environments find ConfigMaps.
+//! The store as the place where volumes and environments find ConfigMaps and Secrets.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ impl ConfigSource for ApiStore {
         Self::config_map(self, namespace, name)
     }
 
-    fn secret(&self, _namespace: &str, _name: &str) -> Option<Arc<Secret>> {
-        None
+    fn secret(&self, namespace: &str, name: &str) -> Option<Arc<Secret>> {
+        Self::secret(self, namespace, name)
     }
 }

@@ -100,6 +100,11 @@ impl Simulation {
             let delete = self.any_delete();
             self.plan(horizon, Happening::Tell(delete));
         }
+        if self.chance.happens(15) {
+            let reason = "Evicted";
+            let message = "it used too much".to_owned();
+            self.plan(horizon, Happening::Tell(Event::Evict { reason, message }));
+        }
         for _ in 0..self.chance.below(unrest) / 4 {
             self.plan(horizon, Happening::Tell(Event::Tick));
         }

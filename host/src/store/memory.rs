@@ -9,7 +9,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use super::object::{Kind, Object, Stored, StoredPod};
-use crate::model::{ConfigMap, Pod, PodStatus, PodUid, Seconds, Service, Time, Uid};
+use crate::model::{ConfigMap, Pod, PodStatus, PodUid, Seconds, Secret, Service, Time, Uid};
 
 /// Changes that are kept for watchers who come late. Whoever is further behind has to list again.
 const LOG_MAX: usize = 10_000;
@@ -103,6 +103,11 @@ impl ApiStore {
         self.create(Object::ConfigMap(Stored::new(map, document)))
     }
 
+    /// Adds a Secret; `document` is what its user sees.
+    pub fn create_secret(&self, secret: Secret, document: Value) -> Result<Version, Conflict> {
+        self.create(Object::Secret(Stored::new(secret, document)))
+    }
+
     fn create(&self, object: Object) -> Result<Version, Conflict> {
         let mut inner = self.lock();
         let name = name(&object);
@@ -169,7 +174,15 @@ impl ApiStore {
     pub fn config_map(&self, namespace: &str, name: &str) -> Option<Arc<ConfigMap>> {
         match self.named(Kind::ConfigMap, namespace, name)? {
             Object::ConfigMap(map) => Some(map.value),
-            Object::Pod(_) | Object::Service(_) => None,
+            Object::Pod(_) | Object::Service(_) | Object::Secret(_) => None,
+        }
+    }
+
+    /// The Secret of that name.
+    pub fn secret(&self, namespace: &str, name: &str) -> Option<Arc<Secret>> {
+        match self.named(Kind::Secret, namespace, name)? {
+            Object::Secret(secret) => Some(secret.value),
+            Object::Pod(_) | Object::Service(_) | Object::ConfigMap(_) => None,
         }
     }
 
@@ -352,6 +365,22 @@ mod tests {
             .remove_object(Kind::ConfigMap, &map.meta.uid)
             .expect("removed");
         assert!(store.config_map("default", "pod").is_none());
+    }
+
+    #[test]
+    fn g14_a_secret_is_found_by_namespace_and_name_and_never_printed() {
+        let store = store();
+        let secret = testing::secret("s", &[("token", "hunter2")]);
+        let document = serde_json::json!({"data": {"token": "hunter2"}});
+        store.create_secret(secret, document).expect("created");
+        let found = store.secret("default", "s").expect("there");
+        assert_eq!(found.data["token"], b"hunter2");
+        assert!(store.secret("other", "s").is_none());
+        assert!(store.config_map("default", "s").is_none());
+        let printed = format!("{:?} {:?}", store.list(), store.since(0));
+        assert!(printed.contains("token") && !printed.contains("hunter2"));
+        let bytes = format!("{:?}", b"hunter2".to_vec());
+        assert!(!printed.contains(bytes.trim_matches(['[', ']'])));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use k8s_openapi::api::core::v1::Pod as PodObject;
 use serde_json::Value;
 
 use super::Version;
-use crate::model::{ConfigMap, ObjectMeta, Pod, PodStatus, Seconds, Service, Time, Uid};
+use crate::model::{ConfigMap, ObjectMeta, Pod, PodStatus, Seconds, Secret, Service, Time, Uid};
 
 /// The kinds of objects there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -19,6 +19,8 @@ pub enum Kind {
     Service,
     /// A ConfigMap.
     ConfigMap,
+    /// A Secret.
+    Secret,
 }
 
 impl Kind {
@@ -28,6 +30,7 @@ impl Kind {
             Self::Pod => "pods",
             Self::Service => "services",
             Self::ConfigMap => "configmaps",
+            Self::Secret => "secrets",
         }
     }
 }
@@ -48,6 +51,8 @@ pub enum Object {
     Service(Stored<Service>),
     /// A ConfigMap.
     ConfigMap(Stored<ConfigMap>),
+    /// A Secret.
+    Secret(Stored<Secret>),
 }
 
 /// A pod in the store.
@@ -68,7 +73,6 @@ pub struct StoredPod {
 }
 
 /// An object in the store that has no life of its own: no worker, no status.
-#[derive(Debug)]
 pub struct Stored<T> {
     /// The object as the host works with it.
     pub value: Arc<T>,
@@ -76,6 +80,16 @@ pub struct Stored<T> {
     pub document: Arc<Value>,
     /// The version of its last change.
     pub version: Version,
+}
+
+/// Without the document: a Secret's holds its data, and would end up in a log.
+impl<T: fmt::Debug> fmt::Debug for Stored<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stored")
+            .field("value", &self.value)
+            .field("version", &self.version)
+            .finish_non_exhaustive()
+    }
 }
 
 impl<T> Clone for Stored<T> {
@@ -105,6 +119,7 @@ impl Object {
             Self::Pod(_) => Kind::Pod,
             Self::Service(_) => Kind::Service,
             Self::ConfigMap(_) => Kind::ConfigMap,
+            Self::Secret(_) => Kind::Secret,
         }
     }
 
@@ -114,6 +129,7 @@ impl Object {
             Self::Pod(one) => one.version,
             Self::Service(one) => one.version,
             Self::ConfigMap(one) => one.version,
+            Self::Secret(one) => one.version,
         }
     }
 
@@ -123,6 +139,7 @@ impl Object {
             Self::Pod(one) => one.pod.meta.uid.clone().into(),
             Self::Service(one) => one.value.meta.uid.clone(),
             Self::ConfigMap(one) => one.value.meta.uid.clone(),
+            Self::Secret(one) => one.value.meta.uid.clone(),
         }
     }
 
@@ -132,6 +149,7 @@ impl Object {
             Self::Pod(one) => one.pod.meta.namespace.as_str(),
             Self::Service(one) => namespace(&one.value.meta),
             Self::ConfigMap(one) => namespace(&one.value.meta),
+            Self::Secret(one) => namespace(&one.value.meta),
         }
     }
 
@@ -141,6 +159,7 @@ impl Object {
             Self::Pod(one) => one.pod.meta.name.as_str(),
             Self::Service(one) => &one.value.meta.name,
             Self::ConfigMap(one) => &one.value.meta.name,
+            Self::Secret(one) => &one.value.meta.name,
         }
     }
 
@@ -148,7 +167,7 @@ impl Object {
     pub const fn as_pod(&self) -> Option<&StoredPod> {
         match self {
             Self::Pod(one) => Some(one),
-            Self::Service(_) | Self::ConfigMap(_) => None,
+            Self::Service(_) | Self::ConfigMap(_) | Self::Secret(_) => None,
         }
     }
 
@@ -157,6 +176,7 @@ impl Object {
             Self::Pod(one) => one.version = version,
             Self::Service(one) => one.version = version,
             Self::ConfigMap(one) => one.version = version,
+            Self::Secret(one) => one.version = version,
         }
     }
 }

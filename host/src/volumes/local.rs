@@ -269,6 +269,7 @@ mod tests {
             assert_eq!(namespace, "default", "G14");
             self.0.lock().expect("unpoisoned").get(name).cloned()
         }
+
         fn secret(&self, _namespace: &str, _name: &str) -> Option<Arc<crate::model::Secret>> {
             None
         }

@@ -12,7 +12,8 @@ use super::effects::{self, Ended, Kept, Running};
 use super::running::RunningContainers;
 use crate::engine::{Action, Config, Effect, EffectId, Event, Notice, Output, PodMachine};
 use crate::model::{
-    Attempt, ContainerName, Exit, Pod, PodStatus, PodUid, Seconds, TerminationMessagePolicy,
+    Allocatable, Attempt, ContainerName, Exit, Pod, PodStatus, PodUid, Seconds,
+    TerminationMessagePolicy,
 };
 use crate::ports::{
     Clock, ContainerRuntime, Image, ImageStore, LogicalHost, LogicalHosts, Logs, PodVolumes,
@@ -36,6 +37,8 @@ pub struct Ports {
     pub running: Arc<RunningContainers>,
     /// Time.
     pub clock: Arc<dyn Clock>,
+    /// What the machine has for pods: what a container without a limit is told it may have (rule H7).
+    pub allocatable: Allocatable,
 }
 
 /// What a worker is told from outside.

@@ -277,6 +277,7 @@ impl Test {
             logs: Arc::clone(&world) as _,
             running: Arc::clone(&running),
             clock,
+            allocatable: testing::allocatable(),
         };
         let (orders, inbox) = mpsc::unbounded_channel();
         let (told, updates) = mpsc::unbounded_channel();

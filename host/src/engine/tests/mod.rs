@@ -3,6 +3,7 @@
 mod conditions;
 mod containers;
 mod drive;
+mod eviction;
 mod hooks;
 mod images;
 mod init;

@@ -4,6 +4,7 @@ mod config_map;
 mod container;
 mod qos;
 mod refusals;
+mod secret;
 mod service;
 
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use crate::model::{
 
 pub(super) use config_map::config_map;
 pub(super) use qos::class as qos_class;
+pub(super) use secret::secret;
 pub(super) use service::{refusals as service_refusals, service};
 
 /// The cluster domain of fully qualified names (H9).

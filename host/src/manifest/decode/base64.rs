@@ -1,4 +1,4 @@
-//! Bytes written as base64 (`binaryData`).
+//! Bytes written as base64 (`binaryData`, a Secret's `data`).
 
 use std::borrow::Cow;
 

@@ -76,6 +76,7 @@ pub(super) enum Kind {
     Pod,
     Service,
     ConfigMap,
+    Secret,
 }
 
 /// The document's kind; refuses the others in the terms of rule K64.
@@ -109,6 +110,7 @@ pub(super) fn of(value: &Value) -> Result<Kind, Vec<FieldFault>> {
         ("v1", "Pod") => return Ok(Kind::Pod),
         ("v1", "Service") => return Ok(Kind::Service),
         ("v1", "ConfigMap") => return Ok(Kind::ConfigMap),
+        ("v1", "Secret") => return Ok(Kind::Secret),
         _ => {}
     }
     let known_here = KNOWN
@@ -116,7 +118,7 @@ pub(super) fn of(value: &Value) -> Result<Kind, Vec<FieldFault>> {
         .any(|(v, kinds)| *v == version && kinds.contains(&kind));
     if known_here {
         let message = format!(
-            "not supported yet: {kind} ({version}); this version runs Pods, with Services and ConfigMaps"
+            "not supported yet: {kind} ({version}); this version runs Pods, with Services, ConfigMaps and Secrets"
         );
         faults.push(&"kind", FaultKind::NotSupportedYet, message);
     } else {

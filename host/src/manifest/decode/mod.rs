@@ -5,7 +5,7 @@ mod deserializer;
 mod kinds;
 mod nearest;
 
-use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service};
+use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret, Service};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::Deserialize;
 use serde_json::Value;
@@ -20,6 +20,7 @@ pub(super) enum Object {
     Pod(Box<Pod>),
     Service(Box<Service>),
     ConfigMap(Box<ConfigMap>),
+    Secret(Box<Secret>),
 }
 
 impl Object {
@@ -28,6 +29,7 @@ impl Object {
             Self::Pod(one) => &one.metadata,
             Self::Service(one) => &one.metadata,
             Self::ConfigMap(one) => &one.metadata,
+            Self::Secret(one) => &one.metadata,
         }
     }
 
@@ -36,6 +38,7 @@ impl Object {
             Self::Pod(one) => &mut one.metadata,
             Self::Service(one) => &mut one.metadata,
             Self::ConfigMap(one) => &mut one.metadata,
+            Self::Secret(one) => &mut one.metadata,
         }
     }
 }
@@ -46,6 +49,7 @@ pub(super) fn object(value: &Value) -> Result<Object, Vec<FieldFault>> {
         Kind::Pod => Object::Pod(typed(value)?),
         Kind::Service => Object::Service(typed(value)?),
         Kind::ConfigMap => Object::ConfigMap(typed(value)?),
+        Kind::Secret => Object::Secret(typed(value)?),
     })
 }
 

@@ -7,7 +7,8 @@ mod volume;
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::{Container, PodSpec, ResourceRequirements, Toleration};
+use k8s_openapi::ByteString;
+use k8s_openapi::api::core::v1::{Container, PodSpec, ResourceRequirements, Secret, Toleration};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
@@ -28,7 +29,21 @@ pub(super) fn apply(object: &mut Object) {
             unset(&mut map.data);
             unset(&mut map.binary_data);
         }
+        Object::Secret(secret) => self::secret(secret),
     }
+}
+
+/// `stringData` is only a way to write `data`, and wins over it.
+fn secret(secret: &mut Secret) {
+    let text = secret.string_data.take().unwrap_or_default();
+    let data = secret.data.get_or_insert_default();
+    data.extend(
+        text.into_iter()
+            .map(|(key, value)| (key, ByteString(value.into_bytes()))),
+    );
+    unset(&mut secret.data);
+    unset(&mut secret.type_);
+    default(&mut secret.type_, "Opaque");
 }
 
 fn metadata(metadata: &mut ObjectMeta) {

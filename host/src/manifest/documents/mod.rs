@@ -133,6 +133,7 @@ fn flatten(file: &Arc<str>, index: usize, value: Value, read: &mut Read) {
         Some("PodList") => Some("Pod"),
         Some("ServiceList") => Some("Service"),
         Some("ConfigMapList") => Some("ConfigMap"),
+        Some("SecretList") => Some("Secret"),
         _ => None,
     };
     if !v1 || !(of.is_some() || kind == Some("List")) {

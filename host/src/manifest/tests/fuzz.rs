@@ -19,6 +19,9 @@ fn try_to_load(bytes: &[u8]) {
                     Loaded::ConfigMap(one) => {
                         object::config_map(&one.object);
                     }
+                    Loaded::Secret(one) => {
+                        object::secret(&one.object);
+                    }
                 }
             }
             let range = "10.96.0.0/16".parse().unwrap();

@@ -24,6 +24,7 @@ fn every_recorded_object_gets_the_servers_defaults_to_the_field() {
             }
             Object::Service(service) => object::service(&service),
             Object::ConfigMap(map) => object::config_map(&map),
+            Object::Secret(secret) => object::secret(&secret),
         };
         if ours != expected {
             panic!("{name}:\n--- ours\n{ours:#}\n--- server\n{expected:#}");

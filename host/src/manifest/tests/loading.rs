@@ -228,7 +228,7 @@ a: [
             r#"pod.yaml: document 2: Pod "m": spec.containers[1].name: Duplicate value: "a""#,
             r#"pod.yaml: document 2: Pod "m": spec.hostNetwork: not supported yet: a pod has no part in the machine's network"#,
             r#"pod.yaml: document 2: Pod "m": spec.containers[1].livenessProbe: not supported yet: probes"#,
-            r#"pod.yaml: document 3: Deployment "d": kind: not supported yet: Deployment (apps/v1); this version runs Pods, with Services and ConfigMaps"#,
+            r#"pod.yaml: document 3: Deployment "d": kind: not supported yet: Deployment (apps/v1); this version runs Pods, with Services, ConfigMaps and Secrets"#,
             r#"pod.yaml: document 4: Foo: no matches for kind "Foo" in version "v1""#,
             "pod.yaml: document 5: line 27, column 1: while parsing a node, did not find expected node content",
         ]

@@ -7,6 +7,7 @@ mod golden_tables;
 mod golden_validation;
 mod loading;
 mod rules;
+mod secrets;
 mod services;
 mod status;
 

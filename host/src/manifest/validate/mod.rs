@@ -10,6 +10,7 @@ mod ports;
 mod probes;
 mod resources;
 mod scheduling;
+mod secret;
 mod security;
 mod service;
 mod text;
@@ -86,6 +87,7 @@ pub(super) fn object(object: &Object) -> Vec<FieldFault> {
         Object::Pod(one) => pod(one, &mut faults),
         Object::Service(one) => service::check(one, &mut faults),
         Object::ConfigMap(one) => config_map::check(one, &mut faults),
+        Object::Secret(one) => secret::check(one, &mut faults),
     }
     faults.into_vec()
 }

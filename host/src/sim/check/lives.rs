@@ -57,7 +57,8 @@ impl Checker {
     fn is_ending(&self) -> bool {
         let memory = &self.memory;
         let published = memory.published.as_ref();
-        memory.deleted()
+        memory.deleted
+            || memory.evicted
             || published.is_some_and(|status| status.phase.is_terminal())
             || self.active_deadline().is_some_and(|at| memory.now >= at)
     }
@@ -261,7 +262,7 @@ impl Checker {
             .into_iter()
             .flatten()
             .map(|at| at + self.pod.spec.grace);
-        let earliest = own.chain(memory.delete_grace_ends).min();
+        let earliest = own.chain(memory.grace_ends).min();
         earliest.is_some_and(|at| memory.now >= at)
     }
 
@@ -303,7 +304,7 @@ impl Checker {
     pub(super) fn next_duty(&self) -> Option<Time> {
         let memory = &self.memory;
         let signals = memory.lives.values().filter_map(|life| {
-            let grace_ends = memory.delete_grace_ends?;
+            let grace_ends = memory.grace_ends?;
             if !life.runs() || life.killed {
                 return None;
             }
@@ -322,11 +323,11 @@ impl Checker {
         signals.chain(deadline).min()
     }
 
-    /// Grace never grows: when the shortest grace any delete gave is over, everything that runs has got TERM, and KILL when
+    /// Grace never grows: when the shortest grace any delete or eviction gave is over, everything that runs has got TERM, and KILL when
     /// the minimum after it is over too.
     pub(super) fn grace_is_not_exceeded(&self) -> Result<(), Broken> {
         let memory = &self.memory;
-        let Some(ends) = memory.delete_grace_ends.filter(|ends| memory.now >= *ends) else {
+        let Some(ends) = memory.grace_ends.filter(|ends| memory.now >= *ends) else {
             return Ok(());
         };
         for (attempt, life) in memory.lives.iter().filter(|(_, life)| life.runs()) {

@@ -14,8 +14,10 @@ pub(super) struct Memory {
     /// The latest time the machine was told.
     pub(super) now: Time,
     pub(super) accepted: Option<Time>,
-    /// The earliest end of grace that any delete asked for.
-    pub(super) delete_grace_ends: Option<Time>,
+    pub(super) deleted: bool,
+    pub(super) evicted: bool,
+    /// The earliest end of grace that any delete or eviction asked for.
+    pub(super) grace_ends: Option<Time>,
     pub(super) in_flight: BTreeMap<EffectId, Effect>,
     pub(super) abandoned: BTreeSet<EffectId>,
     pub(super) last_id: Option<EffectId>,
@@ -81,10 +83,6 @@ impl Memory {
         }
     }
 
-    pub(super) fn deleted(&self) -> bool {
-        self.delete_grace_ends.is_some()
-    }
-
     /// The newest attempt of a container that came to be, as far as the machine was told.
     pub(super) fn newest(&self, container: &ContainerName) -> Option<(&Attempt, &Life)> {
         let of_it =
@@ -120,9 +118,12 @@ impl Memory {
             Event::Tick => {}
             Event::Delete { grace } => {
                 let grace = grace.unwrap_or(self.pod_grace).max(Seconds(1));
-                let ends = now + grace;
-                let earliest = self.delete_grace_ends.map_or(ends, |e| e.min(ends));
-                self.delete_grace_ends = Some(earliest);
+                self.deleted = true;
+                self.grace_may_end(now + grace);
+            }
+            Event::Evict { .. } => {
+                self.evicted = true;
+                self.grace_may_end(now + Seconds(1));
             }
             Event::Done { id, result } => {
                 if let Some(effect) = self.in_flight.remove(id) {
@@ -151,6 +152,10 @@ impl Memory {
                 }
             }
         }
+    }
+
+    fn grace_may_end(&mut self, at: Time) {
+        self.grace_ends = Some(self.grace_ends.map_or(at, |before| before.min(at)));
     }
 
     fn done(&mut self, effect: Effect, output: Option<&Output>) {

@@ -154,7 +154,7 @@ impl Checker {
     /// The pod ended by itself and only waits for its delete.
     pub(super) fn rests(&self, world: &World) -> bool {
         let phase = self.memory.published.as_ref().map(|status| status.phase);
-        !self.memory.deleted()
+        !self.memory.deleted
             && phase.is_some_and(Phase::is_terminal)
             && !world.volumes.held
             && !world.host.held
@@ -168,7 +168,7 @@ impl Checker {
     fn forget(&mut self, world: &World) -> Result<(), Broken> {
         let promise = "a pod is forgotten when it is deleted, over and released";
         let phase = self.memory.published.as_ref().map(|status| status.phase);
-        keep(self.memory.deleted(), promise, || "it isn't deleted".into())?;
+        keep(self.memory.deleted, promise, || "it isn't deleted".into())?;
         keep(phase.is_some_and(Phase::is_terminal), promise, || {
             format!("{phase:?}")
         })?;

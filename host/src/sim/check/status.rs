@@ -56,7 +56,19 @@ impl Checker {
                 || format!("{:?}", world.guests),
             )?;
         }
-        let late = status.reason.as_deref() == Some("DeadlineExceeded");
+        let late = match status.reason.as_deref() {
+            Some("DeadlineExceeded") => true,
+            Some("Evicted") => {
+                let told = phase == Phase::Failed && self.memory.evicted;
+                keep(
+                    told,
+                    "only evicted pods are called so, once they failed",
+                    || format!("{phase:?}"),
+                )?;
+                true
+            }
+            _ => false,
+        };
         let exited_0 = |spec: &Container| {
             let newest = self.memory.newest(&spec.name);
             newest.is_some_and(|(_, life)| life.exit.as_ref().is_some_and(|e| e.code == 0))

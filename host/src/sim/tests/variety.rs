@@ -19,6 +19,7 @@ fn the_stories_show_everything_the_engine_can_do() {
         "FailedCreatePodSandBox",
         "FailedKillPod",
         "DeadlineExceeded",
+        "Evicted: it used too much",
         "failed liveness probe",
         "failed startup probe",
         "RestartingAllContainers",
