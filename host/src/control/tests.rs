@@ -191,9 +191,17 @@ async fn output_waits_for_its_reader_and_is_swallowed_once_nobody_reads() {
     assert_eq!(last, Some(Bytes::from("last")));
 }
 
+fn folder(mode: u32) -> tempfile::TempDir {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().expect("a folder");
+    let mode = std::fs::Permissions::from_mode(mode);
+    std::fs::set_permissions(folder.path(), mode).expect("changed");
+    folder
+}
+
 /// A run's folder with a server in it.
 fn server() -> (tempfile::TempDir, tokio::task::JoinHandle<()>) {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder(0o700);
     let server = Server::new(folder.path(), Arc::default(), Arc::default());
     let task = tokio::spawn(server.expect("it listens").run());
     (folder, task)
@@ -232,10 +240,7 @@ async fn another_version_is_refused_and_nonsense_hung_up_on() {
 
 #[tokio::test]
 async fn a_folder_that_others_may_enter_gets_no_socket() {
-    use std::os::unix::fs::PermissionsExt as _;
-    let folder = tempfile::tempdir().expect("a folder");
-    let open = std::fs::Permissions::from_mode(0o755);
-    std::fs::set_permissions(folder.path(), open).expect("changed");
+    let folder = folder(0o755);
     let server = Server::new(folder.path(), Arc::default(), Arc::default());
     let error = server.err().expect("refused");
     assert_eq!(error.kind(), std::io::ErrorKind::PermissionDenied);
