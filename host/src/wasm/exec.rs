@@ -252,7 +252,7 @@ impl Inside {
 /// Why a file cannot be run, in the words of execve(2).
 fn why(error: ErrorCode) -> String {
     match error {
-        ErrorCode::Access => "permission denied".into(),
+        ErrorCode::Access | ErrorCode::IsDirectory => "permission denied".into(),
         ErrorCode::NotExecutable => "exec format error".into(),
         ErrorCode::TooBig => "file too large".into(),
         error => error.name().to_owned(),
