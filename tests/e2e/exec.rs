@@ -18,7 +18,7 @@ fn run_as(place: &Place, name: &str, rest: &str, containers: &[&str]) -> Running
     let file = place.file(&format!("{name}.yaml"), &text);
     let running = Running::start(place, &[file.to_str().expect("a plain path")]);
     for container in containers {
-        running.wait_for(&format!("Started container {container}"));
+        running.wait_for(&format!("{{{container}}}: Container started"));
     }
     running
 }
@@ -489,9 +489,64 @@ fn a_deep_data_directory_has_its_socket_too() {
     let file = place.file("p.yaml", &text);
     let file = file.to_str().expect("plain");
     let running = Running::start(&place, &["--data-dir", data, file]);
-    running.wait_for("Started container c");
+    running.wait_for("{c}: Container started");
     let ran = exec(&place, &["--data-dir", data, "p", "--", "hostname"]);
     assert_eq!(ran.stdout, "p\n", "{}", ran.stderr);
+}
+
+#[test]
+fn a_terminal_edits_lines_and_interrupts_what_the_shell_started() {
+    use peapod::control::{FromCommand, Said, Target, find};
+    async fn read_until(from: &mut FromCommand, wanted: &str) -> String {
+        let mut shown = String::new();
+        while !shown.contains(wanted) {
+            match from.next().await {
+                Ok(Said::Output(_, bytes)) => shown.push_str(&String::from_utf8_lossy(&bytes)),
+                Ok(Said::Read(_)) => {}
+                other => panic!("{other:?} before {wanted:?}: {shown}"),
+            }
+        }
+        shown
+    }
+    let place = Place::with_images();
+    let _running = run(&place, SLEEPER, &["c"]);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    runtime.expect("a runtime").block_on(async {
+        let mut found = find(&place.data_dir(), "default", "p")
+            .await
+            .expect("asked");
+        let (pod, client) = found.pop().expect("the pod");
+        let target = Target {
+            pod: pod.uid,
+            container: "c".into(),
+            command: vec!["sh".into()],
+            stdin: true,
+            tty: true,
+        };
+        let mut command = client.exec(target).await.expect("it starts");
+        let (to, from) = (&mut command.to, &mut command.from);
+        read_until(from, "# ").await;
+        to.stdin(b"echo $TERM on\x7fne\r").await.expect("sent");
+        let shown = read_until(from, "xterm one\r\n").await;
+        assert!(shown.contains("echo $TERM on\x08 \x08ne\r\n"), "{shown:?}");
+        to.stdin(b"sleep 500\r").await.expect("sent");
+        until("it sleeps", || {
+            processes(&place).contains(&"sleep 500".to_owned())
+        });
+        to.stdin(b"\x03").await.expect("sent");
+        to.stdin(b"echo status=$?\r").await.expect("sent");
+        read_until(from, "status=130\r\n").await;
+        to.stdin(b"exit 4\r").await.expect("sent");
+        let code = loop {
+            match from.next().await.expect("it goes on") {
+                Said::Exit(code) => break code,
+                Said::Output(..) | Said::Read(_) => {}
+            }
+        };
+        assert_eq!(code, 4);
+    });
 }
 
 fn open_files(pid: u32) -> usize {

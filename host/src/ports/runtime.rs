@@ -53,7 +53,7 @@ pub trait Exec: Send + Sync {
     /// Its standard input ends here.
     fn close_stdin(&self);
     /// Its terminal has that size now; nothing to a command without one.
-    fn resize(&self, size: TerminalSize);
+    fn resize(&self, _size: TerminalSize) {}
 }
 
 /// The size of a terminal, in characters.

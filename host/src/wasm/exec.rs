@@ -67,7 +67,7 @@ impl Toolbox {
                     command: command.to_owned(),
                     toolbox: reference.to_owned(),
                 },
-                error => ExecError::Start(format!("toolbox image \"{reference}\": {error}")),
+                error => unusable(reference, &error),
             })
     }
 }
@@ -241,12 +241,24 @@ impl Inside {
         command: &str,
     ) -> Result<(Arc<Program>, Arc<Image>), ExecError> {
         let image = self.toolbox.image(reference, command).await?;
-        let program = self.shared.code.load_image(&image, reference).await;
-        let program = program
-            .map_err(|error| ExecError::Start(format!("toolbox image \"{reference}\": {error}")))?;
+        let load = {
+            let (code, image) = (Arc::clone(&self.shared.code), Arc::clone(&image));
+            let reference = reference.to_owned();
+            async move { code.load_image(&image, &reference).await }
+        };
+        // A probe has given up long before a toolbox is compiled: it must not begin anew with each.
+        let program = match tokio::spawn(load).await {
+            Ok(Ok(program)) => program,
+            Ok(Err(error)) => return Err(unusable(reference, &error)),
+            Err(error) => return Err(unusable(reference, &error)),
+        };
         let _known = self.shared.toolbox.set(Arc::clone(&program));
         Ok((program, image))
     }
+}
+
+fn unusable(toolbox: &str, why: &dyn std::fmt::Display) -> ExecError {
+    ExecError::Start(format!("toolbox image \"{toolbox}\": {why}"))
 }
 
 /// Why a file cannot be run, in the words of execve(2).

@@ -240,7 +240,6 @@ impl Exec for Ran {
         Box::pin(async { false })
     }
     fn close_stdin(&self) {}
-    fn resize(&self, _: crate::ports::TerminalSize) {}
 }
 
 /// A worker in its world.
