@@ -112,7 +112,7 @@ impl Inside {
         if self.shared.ended() {
             return Err(self.not_running());
         }
-        let (stdio, input) = streams(&request);
+        let (stdio, input) = streams(&request, &self.shared);
         let (program, args) = self.look_up(request.command, &stdio.stderr).await?;
         let launch = Launch {
             program,
@@ -294,7 +294,7 @@ async fn supervise(
 }
 
 /// The streams of a command, and where its input comes in.
-fn streams(request: &ExecRequest) -> (Stdio, Option<Input>) {
+fn streams(request: &ExecRequest, shared: &ContainerShared) -> (Stdio, Option<Input>) {
     if request.tty {
         let terminal = Terminal::new(Arc::clone(&request.output));
         let stream = || Stream::Terminal(Arc::clone(&terminal));
@@ -311,7 +311,7 @@ fn streams(request: &ExecRequest) -> (Stdio, Option<Input>) {
     }
     let output = |stream| Stream::Log(Arc::clone(&request.output), stream);
     let (stdin, writer) = if request.stdin {
-        let (reader, writer) = Stream::pipe();
+        let (reader, writer) = Stream::pipe(&shared.memory);
         (reader, Some(Input::Pipe(writer)))
     } else {
         (Stream::Null, None)

@@ -1,12 +1,14 @@
 //! Runs containers as WASI components in wasmtime.
 //!
-//! - owns: the wasmtime engine, compiled code on disk, WASI contexts, guests' processes, pipes, signals and memory limits, commands from outside
+//! - owns: the wasmtime engine, compiled code on disk, WASI contexts, guests' processes, pipes, signals, commands from outside, and holding each
+//!   container to its limits
 //! - never does: decide when something runs, restarts or ends (that is `engine`); open a path the container was not given
-//! - talks to: `ports` (implements [`ContainerRuntime`](crate::ports::ContainerRuntime)) and `model`; `network` and `ipc` of the pod's logical host
+//! - talks to: `ports` (implements [`ContainerRuntime`](crate::ports::ContainerRuntime)) and `model`; `budget`, `network` and `ipc` of the pod's logical host
 
 mod adapt;
 mod code;
 mod commands;
+mod cpu;
 mod engine;
 mod exec;
 mod file_mounts;
@@ -25,11 +27,13 @@ mod process_host;
 mod program;
 mod root;
 mod runtime;
+mod share;
 mod signals;
 mod sockets;
 mod stdio;
 mod stream;
 mod terminal;
+mod termination;
 
 pub use adapt::looks_like_wasm;
 pub use code::{CodeCache, CodeError};

@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::pipe::{self, PipeReader, PipeWriter};
 use super::terminal::Terminal;
+use crate::budget::Memory;
 use crate::ports::{LogSink, LogStream};
 
 /// One read or write of a file moves at most this much, so that a guest's buffer size never becomes the host's memory.
@@ -75,8 +76,8 @@ impl OpenFile {
 
 impl Stream {
     /// A new pipe.
-    pub(super) fn pipe() -> (Self, Self) {
-        let (reader, writer) = pipe::pipe();
+    pub(super) fn pipe(memory: &Arc<Memory>) -> (Self, Self) {
+        let (reader, writer) = pipe::pipe(memory);
         (Self::Reader(reader), Self::Writer(writer))
     }
 

@@ -2,11 +2,13 @@
 //!
 //! - owns: the effects of one pod that are under way, its running containers and the table of all pods', the argument vector and environment of a start
 //! - never does: decide anything; await an effect in its loop
-//! - talks to: `engine`, `ports`, `model`
+//! - talks to: `engine`, `prober`, `ports`, `model`
 
 mod command;
 mod effects;
+mod environment;
 mod running;
+mod service_links;
 mod task;
 
 #[cfg(test)]
