@@ -117,7 +117,7 @@ impl LogSink for Output {
 #[cfg(test)]
 mod tests {
     use super::{Output, expanded};
-    use crate::model::{EnvVar, testing};
+    use crate::model::{EnvValue, EnvVar, testing};
     use crate::ports::{LogSink as _, LogStream};
 
     #[test]
