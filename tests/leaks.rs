@@ -111,6 +111,7 @@ fn pods_that_ended_leave_nothing_behind() {
             registries: peapod::images::RegistrySettings::default(),
             network: NetworkSettings::default(),
             hosts: HostSettings::default(),
+            toolbox: "none".into(),
             logs: LogSettings::default(),
             containers: BATCH,
             allocatable: Allocatable {
