@@ -48,6 +48,7 @@ bench: guests
     tests/bench/ipc.sh
     tests/bench/http.sh
     tests/bench/logs.sh
+    tests/bench/probes.sh
 
 # Licences and advisories of all dependencies, where cargo-deny and its data can be had
 deny:

@@ -11,7 +11,7 @@ use peapod::engine::Config;
 use peapod::images::Overrides;
 use peapod::machine;
 use peapod::manifest::{Loaded, load};
-use peapod::model::{Seconds, Time};
+use peapod::model::{Allocatable, Seconds, Time};
 use peapod::network::{NetworkSettings, NetworkStats};
 use peapod::sandbox::HostSettings;
 
@@ -122,7 +122,10 @@ fn pods_that_ended_leave_nothing_behind() {
             hosts: HostSettings::default(),
             logs: LogSettings::default(),
             containers: BATCH,
-            allocatable: machine::allocatable(place.path()),
+            allocatable: Allocatable {
+                pods: u32::MAX,
+                ..machine::allocatable(place.path())
+            },
         })
         .expect("a host");
         // What a host needs once (compiled code, pools, the log of the last 10,000 changes) is there after the first batches.

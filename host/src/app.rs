@@ -13,10 +13,10 @@ use crate::events::{self, EventBook, Occurrence};
 use crate::images::{ContentStore, Images, Overrides};
 use crate::logs::{FileSettings, LogDir, LogQueue, LogReader, Retention, Rotation};
 use crate::manifest::{LoadedConfigMap, LoadedPod, LoadedSecret, LoadedService, object};
-use crate::model::{Allocatable, Event, EventType, ImagePullPolicy, ObjectRef, Time};
+use crate::model::{Allocatable, Event, EventType, ImagePullPolicy, NODE_NAME, ObjectRef, Time};
 use crate::network::{NetworkSettings, NodePortFault, NodePorts, Refusal, Switch};
 use crate::node::{Node, RunDir};
-use crate::ports::{Clock, ConfigSource, Image, Logs, PullError, PullRequest};
+use crate::ports::{Clock, ConfigSource, Image, Logs, PullError, PullRequest, ServiceSource};
 use crate::sandbox::{HostSettings, VirtualHosts};
 use crate::store::{ApiStore, Conflict, Kind};
 use crate::volumes::LocalVolumes;
@@ -26,9 +26,6 @@ use crate::worker::Ports;
 /// For how many containers instances come from a pool: for fewer, setting it up takes longer than it saves; for more, their processes might
 /// find it empty.
 const POOLED_CONTAINERS: std::ops::Range<usize> = 16..1024;
-
-/// This machine, as a node.
-const NODE_NAME: &str = "peapod";
 
 /// What a host is made of.
 pub struct Settings {
@@ -78,7 +75,6 @@ pub struct App {
     /// The pods' network.
     pub network: Arc<Switch>,
     tasks: [tokio::task::JoinHandle<()>; 3],
-    recorder: Recorder,
     queue: Arc<LogQueue>,
     /// Removed with the app.
     _run_dir: Arc<RunDir>,
@@ -120,6 +116,8 @@ impl App {
             runtime: Arc::new(WasmRuntime::new(code, Arc::clone(&clock))),
             logs: Arc::clone(&queue) as Arc<dyn Logs>,
             clock: Arc::clone(&clock),
+            configs: Arc::clone(&store) as Arc<dyn ConfigSource>,
+            services: Arc::clone(&store) as Arc<dyn ServiceSource>,
             allocatable: settings.allocatable,
         };
         let (told, happened) = mpsc::unbounded_channel();
@@ -133,9 +131,8 @@ impl App {
         let refusals = tokio::spawn(tell_refusals(switch.refusals(), recorder.clone()));
         let services = keep_services(Arc::clone(&store), Arc::clone(&switch), recorder.clone());
         let endpoints = tokio::spawn(services);
-        let teller = recorder.clone();
         let node = Node::new(Arc::clone(&store), ports, settings.engine, move |note| {
-            teller.record(note.at, events::of_pod(&note.pod, note.notice));
+            recorder.record(note.at, events::of_pod(&note.pod, note.notice));
         });
         let node = tokio::spawn(node.run());
         let sweeper = Arc::clone(&run_dir);
@@ -154,7 +151,6 @@ impl App {
             clock,
             network: switch,
             tasks: [node, refusals, endpoints],
-            recorder,
             queue,
             _run_dir: run_dir,
         })
@@ -162,13 +158,6 @@ impl App {
 
     /// Adds a pod; the node starts it at once.
     pub fn add(&self, loaded: LoadedPod, base_dir: Arc<Path>) -> Result<(), Conflict> {
-        let meta = &loaded.pod.meta;
-        let (namespace, name) = (meta.namespace.as_str(), meta.name.as_str());
-        if self.store.named(Kind::Pod, namespace, name).is_none() {
-            // Before the node sees the pod, or the first that happens to it there would be told before this (rule M3).
-            let scheduled = events::scheduled(&loaded.pod, NODE_NAME);
-            self.recorder.record(self.clock.now(), scheduled);
-        }
         let added = self.store.create_pod(loaded.pod, loaded.object, base_dir);
         added.map(drop)
     }
@@ -214,7 +203,7 @@ async fn keep_services(store: Arc<ApiStore>, switch: Arc<Switch>, recorder: Reco
     });
     let doors = async move {
         let mut doors = NodePorts::default();
-        while changed.changed().await.is_ok() {
+        while doors.due(&mut changed).await {
             for fault in doors.apply(&switch, &switch.services()).await {
                 recorder.node_port(&fault);
             }

@@ -8,14 +8,19 @@
 
 mod bad_input;
 mod command;
+mod environment;
 mod harness;
+mod hooks;
 mod http;
 mod images;
 mod ipc;
 mod lifecycle;
+mod live;
 mod logs;
 mod network;
+mod probes;
 mod processes;
+mod resources;
 mod running;
 mod samples;
 mod sandbox;

@@ -84,7 +84,8 @@ pub(super) struct Run {
     #[arg(long, value_parser = publish::parse, value_name = "[ADDR:]PORT:POD[:PORT]")]
     pub(super) publish: Vec<Wanted>,
     /// What pods may reach outside: none, dns, all, host[:PORT], CIDR[:PORT], or several with commas [default: none, or what a pod's
-    /// annotation peapod.dev/egress says; if given, annotations only narrow it]
+    /// annotation peapod.dev/egress says of all; if given, annotations only narrow it]. This machine is reached with host only, by whatever
+    /// address; names are looked up with dns or all; link-local and metadata addresses have to be named
     #[arg(long, value_name = "RULES")]
     pub(super) egress: Option<EgressPolicy>,
     /// Where pods' addresses come from

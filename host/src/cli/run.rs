@@ -27,6 +27,9 @@ use super::{complain, exit, publish, summary, warn};
 /// A volume that cannot be removed is tried again for ever by its pod's machine; a command has to end.
 const RELEASE_MAX: Duration = Duration::from_secs(10);
 
+/// Threads beside those on which guests compute.
+const SPARE_THREADS: usize = 2;
+
 pub(super) fn run(args: Run, global: &Global) -> anyhow::Result<u8> {
     let now = RealClock::new().now();
     let mut addresses = match Addresses::new(args.service_cidr) {
@@ -38,7 +41,10 @@ pub(super) fn run(args: Run, global: &Global) -> anyhow::Result<u8> {
         Err(faults) => return Ok(refuse(&faults)),
     };
     let data_dir = global.data_dir()?;
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let runtime = tokio::runtime::Builder::new_multi_thread()
+        // Guests that compute take one a core at most; what must not wait for them finds a thread all the same.
+        .worker_threads(cores + SPARE_THREADS)
         .enable_all()
         .build()?;
     let status = runtime.block_on(run_pods(args, inputs, data_dir, now));

@@ -7,12 +7,16 @@
 mod amount;
 mod capacity;
 mod config_map;
+mod environment;
 mod event;
 mod expand;
 mod ids;
 mod object;
 mod pod;
+mod pod_field;
+mod probe;
 mod quantity;
+mod resource_field;
 mod secret;
 mod service;
 mod status;
@@ -21,19 +25,22 @@ pub(crate) mod testing;
 mod time;
 
 pub use amount::{Amount, QUANTITY_FORM};
-pub use capacity::Allocatable;
+pub use capacity::{Allocatable, NODE_NAME};
 pub use config_map::ConfigMap;
+pub use environment::{ConfigKind, ConfigRef, EnvFrom, EnvValue, EnvVar};
 pub use event::{Event, EventSource, EventType, ObjectRef};
 pub use expand::expand;
 pub use ids::{Attempt, ContainerName, Namespace, PodName, PodUid, Uid};
 pub use object::ObjectMeta;
 pub use pod::{
-    Container, ContainerPort, ContainerRestart, Dns, DnsPolicy, EnvVar, ExitCodeOperator,
-    HostPathType, ImagePullPolicy, KeyToPath, Mount, Pod, PodMeta, PodSpec, Protocol, Resources,
-    RestartAction, RestartPolicy, RestartRule, Role, TerminationMessagePolicy, Volume,
-    VolumeSource,
+    Container, ContainerPort, ContainerRestart, Dns, DnsPolicy, ExitCodeOperator, HostPathType,
+    ImagePullPolicy, KeyToPath, Mount, Pod, PodMeta, PodSpec, Protocol, Resources, RestartAction,
+    RestartPolicy, RestartRule, Role, TerminationMessagePolicy, Volume, VolumeSource,
 };
+pub use pod_field::{PodAddresses, PodField};
+pub use probe::{HookHandler, Hooks, HttpGet, PortRef, Probe, ProbeHandler, Probes};
 pub use quantity::{Bytes, Millicores};
+pub use resource_field::{Divided, ResourceField};
 pub use secret::Secret;
 pub use service::{Service, ServicePort, ServiceType, SessionAffinity, TargetPort};
 pub use status::{

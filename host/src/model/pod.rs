@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::{
-    Bytes, ContainerName, Millicores, Namespace, PodName, PodUid, QosClass, Seconds, Time,
+    Bytes, ContainerName, EnvFrom, EnvVar, Hooks, Millicores, Namespace, PodName, PodUid, Probes,
+    QosClass, Seconds, Time,
 };
 
 /// A validated, defaulted pod. Cheap to clone: the specification is shared.
@@ -51,16 +52,26 @@ pub struct PodSpec {
     pub grace: Seconds,
     /// `spec.activeDeadlineSeconds`; at least 1 (rule K46).
     pub active_deadline: Option<Seconds>,
-    /// The hostname every container sees (rule H9).
+    /// The pod's own name within its network (rule H9).
     pub hostname: String,
+    /// What a container is told its hostname is: the hostname or, with `setHostnameAsFQDN`, the fully qualified name (rule H9).
+    pub uts_hostname: String,
     /// The fully qualified name, when `spec.subdomain` is set (rule H9).
     pub fqdn: Option<String>,
     /// `spec.hostAliases`: IP address and names (rule H10).
     pub host_aliases: Vec<(String, Vec<String>)>,
     /// `spec.dnsPolicy` and `spec.dnsConfig` (rule H11).
     pub dns: Dns,
+    /// `spec.serviceAccountName`; there are no accounts, so it is a name and no more.
+    pub service_account: String,
+    /// `spec.enableServiceLinks` (rule H8).
+    pub service_links: bool,
     /// `spec.readinessGates[].conditionType` (rule C6).
     pub readiness_gates: Vec<String>,
+    /// `spec.nodeName` as it was given: the pod is bound already, and no scheduler is asked (rule J5).
+    pub node_name: Option<String>,
+    /// `spec.resources`: of the pod as a whole.
+    pub resources: Resources,
     /// Fixed when the pod is created (rule B19, J2).
     pub qos: QosClass,
 }
@@ -105,7 +116,9 @@ pub struct Container {
     pub args: Option<Vec<String>>,
     /// `workingDir`.
     pub working_dir: Option<String>,
-    /// `env`, in order; values not yet expanded (rule H3).
+    /// `envFrom`, in order (rule H3).
+    pub env_from: Vec<EnvFrom>,
+    /// `env`, in order; values not yet resolved (rule H3).
     pub env: Vec<EnvVar>,
     /// `ports`: what it says it listens on; only `hostPort` opens anything.
     pub ports: Vec<ContainerPort>,
@@ -125,14 +138,10 @@ pub struct Container {
     pub tty: bool,
     /// `securityContext.readOnlyRootFilesystem`.
     pub read_only_root: bool,
-    /// A startup probe is defined: the container counts as started only once it succeeded (rules A8, B14).
-    pub has_startup_probe: bool,
-    /// A readiness probe is defined (rule D12).
-    pub has_readiness_probe: bool,
-    /// A postStart hook is defined: the start is reported only when it returned (rule E1).
-    pub has_post_start: bool,
-    /// A preStop hook is defined: it runs before TERM and consumes the grace period (rule E2).
-    pub has_pre_stop: bool,
+    /// `startupProbe`, `livenessProbe`, `readinessProbe`; none of a regular init container (rule D15).
+    pub probes: Probes,
+    /// `lifecycle`; none of a regular init container (rule E9).
+    pub hooks: Hooks,
 }
 
 /// An entry of `ports`.
@@ -183,15 +192,6 @@ pub enum DnsPolicy {
     Default,
     /// `dnsConfig` only.
     None,
-}
-
-/// An environment variable with a literal value.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EnvVar {
-    /// `name`.
-    pub name: String,
-    /// `value`, before `$(NAME)` expansion (rule H2).
-    pub value: String,
 }
 
 /// `restartPolicy` of the pod or of a container.
@@ -274,6 +274,10 @@ pub struct Resources {
     pub memory_request: Option<Bytes>,
     /// `limits.memory`.
     pub memory_limit: Option<Bytes>,
+    /// `requests.ephemeral-storage`.
+    pub ephemeral_storage_request: Option<Bytes>,
+    /// `limits.ephemeral-storage`.
+    pub ephemeral_storage_limit: Option<Bytes>,
 }
 
 /// A volume of the pod.

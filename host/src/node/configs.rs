@@ -1,9 +1,9 @@
-//! The store as the place where volumes and environments find ConfigMaps and Secrets.
+//! The store as the place where volumes and environments find ConfigMaps, Secrets and Services.
 
 use std::sync::Arc;
 
-use crate::model::{ConfigMap, Secret};
-use crate::ports::ConfigSource;
+use crate::model::{ConfigMap, Secret, Service};
+use crate::ports::{ConfigSource, ServiceSource};
 use crate::store::ApiStore;
 
 impl ConfigSource for ApiStore {
@@ -13,5 +13,11 @@ impl ConfigSource for ApiStore {
 
     fn secret(&self, namespace: &str, name: &str) -> Option<Arc<Secret>> {
         Self::secret(self, namespace, name)
+    }
+}
+
+impl ServiceSource for ApiStore {
+    fn services(&self) -> Vec<Arc<Service>> {
+        Self::services(self)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::model::{ConfigMap, Secret};
+use crate::model::{ConfigMap, Secret, Service};
 
 /// Looks up ConfigMaps and Secrets as they are now.
 pub trait ConfigSource: Send + Sync {
@@ -10,4 +10,10 @@ pub trait ConfigSource: Send + Sync {
     fn config_map(&self, namespace: &str, name: &str) -> Option<Arc<ConfigMap>>;
     /// The Secret of that name in that namespace (rule G14).
     fn secret(&self, namespace: &str, name: &str) -> Option<Arc<Secret>>;
+}
+
+/// Looks up Services as they are now.
+pub trait ServiceSource: Send + Sync {
+    /// Every Service of every namespace.
+    fn services(&self) -> Vec<Arc<Service>>;
 }

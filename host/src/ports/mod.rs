@@ -1,6 +1,6 @@
 //! The contracts between the shells and the adapters, with their plain request and response types.
 //!
-//! - owns: the traits [`ImageStore`], [`Volumes`], [`ContainerRuntime`], [`LogicalHosts`], [`Container`], [`Exec`], [`LogSink`], [`Logs`], [`Clock`], [`ConfigSource`]
+//! - owns: the traits [`ImageStore`], [`Volumes`], [`ContainerRuntime`], [`LogicalHosts`], [`Container`], [`Exec`], [`LogSink`], [`Logs`], [`Clock`], [`ConfigSource`], [`ServiceSource`]
 //! - never does: anything; there is no logic here beyond small conversions
 //! - talks to: `model`; `network` and `ipc`, whose pods a [`LogicalHost`] carries
 
@@ -13,12 +13,13 @@ mod runtime;
 mod volumes;
 
 pub use clock::Clock;
-pub use config::ConfigSource;
+pub use config::{ConfigSource, ServiceSource};
 pub use futures::future::BoxFuture;
 pub use host::{HostError, LogicalHost, LogicalHosts};
 pub use images::{Image, ImageStore, PullError, PullRequest, Pulled};
 pub use logs::{LogLine, LogSink, LogSource, LogStream, Logs};
 pub use runtime::{
     Container, ContainerRuntime, Exec, ExecError, ExecRequest, Signal, StartError, StartRequest,
+    Usage,
 };
 pub use volumes::{MountError, MountSource, PodVolumes, ReadyMount, Volumes};

@@ -7,18 +7,20 @@ use cap_std::fs::Dir;
 use tokio::sync::watch;
 
 use super::code::CodeCache;
+use super::cpu::Cpu;
 use super::file_mounts::{Access, MountedFile};
-use super::limits::MemoryBudget;
 use super::mounts::MountTable;
 use super::process::{ContainerShared, INIT, KILL, Process, TERM};
 use super::root;
+use super::share::PodLimits;
 use super::stdio::Stdio;
 use super::stream::Stream;
 use super::termination;
+use crate::budget::Memory;
 use crate::model::{Exit, ExitReason, Protocol};
 use crate::ports::{
     BoxFuture, Clock, Container, ContainerRuntime, LogStream, MountSource, Signal, StartError,
-    StartRequest,
+    StartRequest, Usage,
 };
 
 /// Where a server listens whose container names no port.
@@ -28,12 +30,17 @@ const HTTP_PORT: u16 = 8080;
 pub struct WasmRuntime {
     code: Arc<CodeCache>,
     clock: Arc<dyn Clock>,
+    pods: PodLimits,
 }
 
 impl WasmRuntime {
     /// A runtime over that code.
     pub fn new(code: Arc<CodeCache>, clock: Arc<dyn Clock>) -> Self {
-        Self { code, clock }
+        Self {
+            code,
+            clock,
+            pods: PodLimits::default(),
+        }
     }
 
     async fn create(&self, request: StartRequest) -> Result<WasmContainer, StartError> {
@@ -45,7 +52,9 @@ impl WasmRuntime {
             .map_err(|error| StartError::Create(error.to_string()))?;
         let mounts = mount_table(&request)
             .map_err(|(what, error)| StartError::Create(format!("{what}: {error}")))?;
-        let stdin_open = request.stdin.then(Stream::pipe);
+        let allowance = self.pods.allow(&request, self.code.cores());
+        let (memory, cpu) = (Arc::clone(&allowance.memory), Arc::clone(&allowance.cpu));
+        let stdin_open = request.stdin.then(|| Stream::pipe(&memory));
         let stdio = Stdio {
             stdin: stdin_open
                 .as_ref()
@@ -53,13 +62,12 @@ impl WasmRuntime {
             stdout: Stream::Log(Arc::clone(&request.log), LogStream::Stdout),
             stderr: Stream::Log(Arc::clone(&request.log), LogStream::Stderr),
         };
-        let memory = MemoryBudget::new(request.resources.memory_limit);
         let shared = ContainerShared::new(
             Arc::clone(&self.code),
             program,
             mounts,
             Arc::clone(&request.host),
-            memory,
+            allowance,
             request.http_port(),
         );
         let launch = shared
@@ -82,6 +90,8 @@ impl WasmRuntime {
             id,
             init,
             exit,
+            memory,
+            cpu,
             _stdin: stdin_open.map(|(_, writer)| writer),
         })
     }
@@ -126,6 +136,8 @@ struct WasmContainer {
     id: String,
     init: Arc<Process>,
     exit: watch::Receiver<Option<Exit>>,
+    memory: Arc<Memory>,
+    cpu: Arc<Cpu>,
     /// The other end of a standard input that stays open.
     _stdin: Option<Stream>,
 }
@@ -148,6 +160,14 @@ impl Container for WasmContainer {
                 }
             }
         })
+    }
+
+    fn usage(&self) -> Usage {
+        Usage {
+            cpu: self.cpu.used(),
+            memory: self.memory.used(),
+            memory_peak: self.memory.peak(),
+        }
     }
 
     fn signal(&self, signal: Signal) {

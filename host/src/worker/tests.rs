@@ -10,13 +10,14 @@ use tokio::sync::{mpsc, watch};
 use super::{Order, Ports, Update, Worker};
 use crate::engine::Config;
 use crate::model::{
-    Container as Spec, Exit, ExitReason, Phase, Pod, PodStatus, PodUid, RestartPolicy, Seconds,
-    Time, testing,
+    ConfigKind, ConfigMap, ConfigRef, Container as Spec, EnvFrom, Exit, ExitReason, Phase, Pod,
+    PodStatus, PodUid, RestartPolicy, Seconds, Secret, Service, Time, testing,
 };
 use crate::ports::{
-    BoxFuture, Clock, Container, ContainerRuntime, HostError, Image, ImageStore, LogSink,
-    LogSource, LogStream, LogicalHost, LogicalHosts, Logs, MountError, PodVolumes, PullError,
-    PullRequest, Pulled, ReadyMount, Signal, StartError, StartRequest, Volumes,
+    BoxFuture, Clock, ConfigSource, Container, ContainerRuntime, HostError, Image, ImageStore,
+    LogSink, LogSource, LogStream, LogicalHost, LogicalHosts, Logs, MountError, PodVolumes,
+    PullError, PullRequest, Pulled, ReadyMount, ServiceSource, Signal, StartError, StartRequest,
+    Usage, Volumes,
 };
 
 /// Tokio's paused clock.
@@ -51,6 +52,7 @@ struct World {
     acts: Mutex<VecDeque<Act>>,
     /// What happened, in order.
     seen: Mutex<Vec<String>>,
+    config_maps: Mutex<Vec<Arc<ConfigMap>>>,
     clock: Arc<Paused>,
 }
 
@@ -130,6 +132,25 @@ impl LogSink for Tail {
     }
 }
 
+impl ConfigSource for World {
+    fn config_map(&self, namespace: &str, name: &str) -> Option<Arc<ConfigMap>> {
+        let all = self.config_maps.lock().expect("unpoisoned");
+        let mut found = all.iter().filter(|map| map.meta.name == name);
+        found
+            .find(|map| map.meta.namespace.as_str() == namespace)
+            .cloned()
+    }
+    fn secret(&self, _: &str, _: &str) -> Option<Arc<Secret>> {
+        None
+    }
+}
+
+impl ServiceSource for World {
+    fn services(&self) -> Vec<Arc<Service>> {
+        Vec::new()
+    }
+}
+
 struct Runtime(Arc<World>);
 
 impl ContainerRuntime for Runtime {
@@ -205,6 +226,9 @@ impl Container for Fake {
             ended.clone().expect("just seen")
         })
     }
+    fn usage(&self) -> Usage {
+        Usage::default()
+    }
     fn signal(&self, signal: Signal) {
         self.world.note(format!("{signal:?}"));
         if signal == Signal::Kill || !matches!(self.act, Act::IgnoreTerm) {
@@ -245,6 +269,7 @@ impl Test {
         let world = Arc::new(World {
             acts: Mutex::new(acts.iter().copied().collect()),
             seen: Mutex::default(),
+            config_maps: Mutex::default(),
             clock: Arc::clone(&clock),
         });
         let ports = Ports {
@@ -255,6 +280,8 @@ impl Test {
             logs: Arc::clone(&world) as _,
             clock,
             allocatable: testing::allocatable(),
+            configs: Arc::clone(&world) as _,
+            services: Arc::clone(&world) as _,
         };
         let (orders, inbox) = mpsc::unbounded_channel();
         let (told, updates) = mpsc::unbounded_channel();
@@ -409,6 +436,37 @@ async fn b6_a_start_that_fails_is_told_and_tried_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn h5_a_container_waits_for_its_config_map_and_starts_when_it_is_there() {
+    let mut test = Test::of(&[Act::Exit(SOON, 0)], |spec| {
+        spec.mains[0].env_from = vec![EnvFrom {
+            prefix: String::new(),
+            object: ConfigRef {
+                kind: ConfigKind::ConfigMap,
+                name: "late".into(),
+                optional: false,
+            },
+        }];
+    });
+    let missing = |status: &PodStatus| {
+        matches!(&status.mains[0].state, crate::model::ContainerState::Waiting { reason, message }
+            if reason == "CreateContainerConfigError" && message.as_deref() == Some("configmap \"late\" not found"))
+    };
+    test.until(missing).await;
+    assert_eq!(test.seen(), ["mount", "create host"], "nothing was started");
+    tokio::time::sleep(Duration::from_secs(300)).await;
+    let late = Arc::new(testing::config_map("late", &[("A", "b")]));
+    test.world
+        .config_maps
+        .lock()
+        .expect("unpoisoned")
+        .push(late);
+    let before = test.started.elapsed();
+    test.until(phase(Phase::Succeeded)).await;
+    let waited = test.started.elapsed() - before;
+    assert!(waited < Duration::from_secs(2), "{waited:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_delete_does_not_wait_for_a_slow_start() {
     let mut test = Test::new(RestartPolicy::Always, &[Act::Slow]);
     tokio::time::sleep(SOON).await;
@@ -437,4 +495,98 @@ async fn a_worker_whose_host_goes_away_ends_at_rest() {
     } = test;
     drop(orders);
     while updates.recv().await.is_some() {}
+}
+
+/// A pod whose only container has these.
+fn probed(change: impl FnOnce(&mut Spec)) -> Test {
+    Test::of(&[Act::Stay; 4], |spec| {
+        spec.restart_policy = RestartPolicy::Always;
+        change(&mut spec.mains[0]);
+    })
+}
+
+fn is_ready(status: &PodStatus) -> bool {
+    status.mains[0].ready
+}
+
+#[tokio::test(start_paused = true)]
+async fn d6_a_liveness_probe_that_fails_restarts_the_container() {
+    // Nothing listens, so every 10 seconds the connection is refused.
+    let mut test = probed(|spec| spec.probes.liveness = Some(testing::probe()));
+    let restarted = |status: &PodStatus| status.mains[0].restart_count == 1;
+    assert_eq!(test.until(restarted).await, 30);
+    assert!(test.seen().ends_with(&["Term".into(), "start c#1".into()]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn d13_a_startup_probes_own_grace_ends_a_container_that_ignores_term() {
+    let mut test = Test::of(&[Act::IgnoreTerm, Act::Stay], |spec| {
+        spec.restart_policy = RestartPolicy::Always;
+        spec.grace = Seconds(600);
+        let probe = testing::probe();
+        spec.mains[0].probes.startup = Some(crate::model::Probe {
+            failure_threshold: 1,
+            termination_grace: Some(Seconds(5)),
+            ..probe
+        });
+    });
+    let restarted = |status: &PodStatus| status.mains[0].restart_count == 1;
+    assert_eq!(test.until(restarted).await, 15, "the tick of second 10");
+}
+
+#[tokio::test(start_paused = true)]
+async fn d12_a_container_without_a_passed_readiness_probe_is_not_ready() {
+    let mut test = probed(|spec| spec.probes.readiness = Some(testing::probe()));
+    test.until(phase(Phase::Running)).await;
+    let ready = tokio::time::timeout(Duration::from_secs(600), test.until(is_ready)).await;
+    assert!(ready.is_err(), "nothing listens");
+    assert_eq!(test.status.expect("seen").mains[0].restart_count, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn e1_e6_a_post_start_hook_that_sleeps_holds_back_the_start() {
+    let mut test = probed(|spec| {
+        spec.hooks.post_start = Some(crate::model::HookHandler::Sleep(Seconds(7)));
+    });
+    assert_eq!(test.until(phase(Phase::Running)).await, 7);
+}
+
+#[tokio::test(start_paused = true)]
+async fn e1_e7_a_tcp_socket_post_start_hook_has_the_container_killed() {
+    let mut test = probed(|spec| {
+        spec.hooks.post_start = Some(crate::model::HookHandler::TcpSocket);
+    });
+    let failed = |status: &PodStatus| {
+        matches!(&status.mains[0].state, crate::model::ContainerState::Waiting { reason, .. }
+            if reason == "PostStartHookError")
+    };
+    test.until(failed).await;
+    test.until(|status| status.mains[0].last_state.is_some())
+        .await;
+    assert!(test.seen().contains(&"Term".to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn e2_e6_a_pre_stop_hook_that_sleeps_comes_before_term() {
+    let mut test = probed(|spec| {
+        spec.hooks.pre_stop = Some(crate::model::HookHandler::Sleep(Seconds(7)));
+    });
+    test.until(phase(Phase::Running)).await;
+    let asked = test.started.elapsed();
+    test.orders.send(Order::Delete(None)).expect("heard");
+    test.forgotten().await;
+    assert_eq!((test.started.elapsed() - asked).as_secs(), 7);
+}
+
+#[tokio::test(start_paused = true)]
+async fn e2_a_pre_stop_hook_is_given_up_when_the_grace_is_over() {
+    let mut test = probed(|spec| {
+        spec.hooks.pre_stop = Some(crate::model::HookHandler::Sleep(Seconds(20)));
+    });
+    test.until(phase(Phase::Running)).await;
+    let asked = test.started.elapsed();
+    let grace = Some(Seconds(3));
+    test.orders.send(Order::Delete(grace)).expect("heard");
+    test.forgotten().await;
+    assert_eq!((test.started.elapsed() - asked).as_secs(), 3);
 }

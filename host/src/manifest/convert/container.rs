@@ -3,14 +3,14 @@
 use k8s_openapi::api::core::v1 as k8s;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
-use super::{protocol, restart_policy};
+use super::{environment, protocol, restart_policy};
 use crate::manifest::fault::Faults;
 use crate::manifest::path::Path;
 use crate::manifest::validate::IP;
 use crate::model::{
-    Amount, Bytes, Container, ContainerName, ContainerPort, ContainerRestart, EnvVar,
-    ExitCodeOperator, HostPathType, ImagePullPolicy, KeyToPath, Millicores, Mount, Resources,
-    RestartAction, RestartRule, Role, TerminationMessagePolicy, Volume, VolumeSource,
+    Amount, Bytes, Container, ContainerName, ContainerPort, ContainerRestart, ExitCodeOperator,
+    HostPathType, ImagePullPolicy, KeyToPath, Millicores, Mount, Resources, RestartAction,
+    RestartRule, Role, TerminationMessagePolicy, Volume, VolumeSource,
 };
 
 /// G6: what the defaults have filled in already.
@@ -36,7 +36,6 @@ fn container(path: &Path<'_>, one: &k8s::Container, init: bool, faults: &mut Fau
         (true, Some("Always")) => Role::Sidecar,
         (true, _) => Role::Init,
     };
-    let hooks = one.lifecycle.as_ref();
     Container {
         name: ContainerName::new(one.name.as_str()),
         role,
@@ -45,15 +44,12 @@ fn container(path: &Path<'_>, one: &k8s::Container, init: bool, faults: &mut Fau
         command: one.command.clone(),
         args: one.args.clone(),
         working_dir: one.working_dir.clone(),
-        env: one
-            .env
-            .iter()
-            .flatten()
-            .map(|variable| EnvVar {
-                name: variable.name.clone(),
-                value: variable.value.clone().unwrap_or_default(),
-            })
-            .collect(),
+        env_from: environment::from(one.env_from.as_deref().unwrap_or_default()),
+        env: environment::variables(
+            &path.field("env"),
+            one.env.as_deref().unwrap_or_default(),
+            faults,
+        ),
         ports: ports(
             &path.field("ports"),
             one.ports.as_deref().unwrap_or_default(),
@@ -74,10 +70,8 @@ fn container(path: &Path<'_>, one: &k8s::Container, init: bool, faults: &mut Fau
             .as_ref()
             .and_then(|context| context.read_only_root_filesystem)
             .unwrap_or_default(),
-        has_startup_probe: one.startup_probe.is_some(),
-        has_readiness_probe: one.readiness_probe.is_some(),
-        has_post_start: hooks.is_some_and(|hooks| hooks.post_start.is_some()),
-        has_pre_stop: hooks.is_some_and(|hooks| hooks.pre_stop.is_some()),
+        probes: super::probes::probes(path, one, role, faults),
+        hooks: super::probes::hooks(path, one, role, faults),
     }
 }
 
@@ -191,7 +185,7 @@ fn mount(mount: &k8s::VolumeMount) -> Mount {
     }
 }
 
-fn resources(resources: Option<&k8s::ResourceRequirements>) -> Resources {
+pub(super) fn resources(resources: Option<&k8s::ResourceRequirements>) -> Resources {
     let amount = |limits: bool, name: &str| {
         let resources = resources?;
         let list = if limits {
@@ -206,12 +200,14 @@ fn resources(resources: Option<&k8s::ResourceRequirements>) -> Resources {
             .and_then(Amount::millis)
             .map(Millicores)
     };
-    let memory = |limits| amount(limits, "memory").and_then(Amount::units).map(Bytes);
+    let bytes = |limits, name| amount(limits, name).and_then(Amount::units).map(Bytes);
     Resources {
         cpu_request: cpu(false),
         cpu_limit: cpu(true),
-        memory_request: memory(false),
-        memory_limit: memory(true),
+        memory_request: bytes(false, "memory"),
+        memory_limit: bytes(true, "memory"),
+        ephemeral_storage_request: bytes(false, "ephemeral-storage"),
+        ephemeral_storage_limit: bytes(true, "ephemeral-storage"),
     }
 }
 
