@@ -17,7 +17,7 @@ use crate::images::{
 };
 use crate::logs::{FileSettings, LogDir, LogQueue, LogReader, Retention, Rotation};
 use crate::manifest::{LoadedConfigMap, LoadedPod, LoadedSecret, LoadedService, object};
-use crate::model::{Allocatable, Event, EventType, ImagePullPolicy, ObjectRef, Time};
+use crate::model::{Allocatable, Event, EventType, ImagePullPolicy, NODE_NAME, ObjectRef, Time};
 use crate::network::{NetworkSettings, NodePortFault, NodePorts, Refusal, Switch};
 use crate::node::{Node, RunDir};
 use crate::ports::{
@@ -32,9 +32,6 @@ use crate::worker::{Ports, RunningContainers};
 /// For how many containers instances come from a pool: for fewer, setting it up takes longer than it saves; for more, their processes might
 /// find it empty.
 const POOLED_CONTAINERS: std::ops::Range<usize> = 16..1024;
-
-/// This machine, as a node.
-const NODE_NAME: &str = "peapod";
 
 /// What a host is made of.
 pub struct Settings {
@@ -90,7 +87,6 @@ pub struct App {
     /// The pods' network.
     pub network: Arc<Switch>,
     tasks: [tokio::task::JoinHandle<()>; 4],
-    recorder: Recorder,
     queue: Arc<LogQueue>,
     /// Removed with the app.
     _run_dir: Arc<RunDir>,
@@ -161,9 +157,8 @@ impl App {
         let services = keep_services(Arc::clone(&store), Arc::clone(&switch), recorder.clone());
         let endpoints = tokio::spawn(services);
         let control = tokio::spawn(control(&run_dir, Arc::clone(&store), running));
-        let teller = recorder.clone();
         let node = Node::new(Arc::clone(&store), ports, settings.engine, move |note| {
-            teller.record(note.at, events::of_pod(&note.pod, note.notice));
+            recorder.record(note.at, events::of_pod(&note.pod, note.notice));
         });
         let node = tokio::spawn(node.run());
         let sweeper = Arc::clone(&run_dir);
@@ -183,7 +178,6 @@ impl App {
             clock,
             network: switch,
             tasks: [node, refusals, endpoints, control],
-            recorder,
             queue,
             _run_dir: run_dir,
         })
@@ -191,13 +185,6 @@ impl App {
 
     /// Adds a pod; the node starts it at once.
     pub fn add(&self, loaded: LoadedPod, base_dir: Arc<Path>) -> Result<(), Conflict> {
-        let meta = &loaded.pod.meta;
-        let (namespace, name) = (meta.namespace.as_str(), meta.name.as_str());
-        if self.store.named(Kind::Pod, namespace, name).is_none() {
-            // Before the node sees the pod, or the first that happens to it there would be told before this (rule M3).
-            let scheduled = events::scheduled(&loaded.pod, NODE_NAME);
-            self.recorder.record(self.clock.now(), scheduled);
-        }
         let added = self.store.create_pod(loaded.pod, loaded.object, base_dir);
         added.map(drop)
     }
