@@ -1,13 +1,15 @@
 //! Store watch → workers → store.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use crate::engine::{Config, Notice};
-use crate::model::{Pod, PodUid, Time};
+use super::placement::{Placement, Verdict};
+use crate::engine::{Config, Notice, NoticeKind};
+use crate::model::{Pod, PodStatus, PodUid, Time};
+use crate::scheduling::FAILED_SCHEDULING;
 use crate::store::{ApiStore, ChangeKind, Object, StoredPod, Version};
 use crate::worker::{Order, Ports, Update, Worker};
 
@@ -27,25 +29,27 @@ pub struct Node {
     store: Arc<ApiStore>,
     ports: Ports,
     config: Config,
-    notices: mpsc::UnboundedSender<PodNotice>,
+    tell: Box<dyn Fn(PodNotice) + Send + Sync>,
     workers: HashMap<PodUid, mpsc::UnboundedSender<Order>>,
+    placement: Placement,
     tasks: JoinSet<()>,
     seen: Version,
 }
 
 impl Node {
-    /// A node over that store. Notices of its pods go to `notices`.
+    /// A node over that store. `tell` is called with every notice of its pods, in order.
     pub fn new(
         store: Arc<ApiStore>,
         ports: Ports,
         config: Config,
-        notices: mpsc::UnboundedSender<PodNotice>,
+        tell: impl Fn(PodNotice) + Send + Sync + 'static,
     ) -> Self {
         Self {
+            placement: Placement::new(ports.allocatable),
             store,
             ports,
             config,
-            notices,
+            tell: Box::new(tell),
             workers: HashMap::new(),
             tasks: JoinSet::new(),
             seen: 0,
@@ -57,7 +61,8 @@ impl Node {
         let (updates, mut told) = mpsc::unbounded_channel();
         let mut versions = self.store.versions();
         loop {
-            self.catch_up(&updates);
+            self.catch_up();
+            self.place(&updates);
             tokio::select! {
                 changed = versions.changed() => if changed.is_err() { break },
                 Some(update) = told.recv() => {
@@ -72,7 +77,7 @@ impl Node {
     }
 
     /// Kinds that are not pods are somebody else's.
-    fn catch_up(&mut self, updates: &mpsc::UnboundedSender<Update>) {
+    fn catch_up(&mut self) {
         match self.store.since(self.seen) {
             Ok(changes) => {
                 for change in changes {
@@ -81,9 +86,10 @@ impl Node {
                         continue;
                     };
                     match change.kind {
-                        ChangeKind::Added | ChangeKind::Modified => self.seen_pod(pod, updates),
+                        ChangeKind::Added | ChangeKind::Modified => self.seen_pod(pod),
                         ChangeKind::Deleted => {
                             self.workers.remove(&pod.pod.meta.uid);
+                            self.placement.depart(&pod.pod.meta.uid);
                         }
                     }
                 }
@@ -92,32 +98,86 @@ impl Node {
             Err(_) => {
                 let (version, objects) = self.store.list();
                 self.seen = version;
+                let there: HashSet<_> = objects.iter().map(Object::uid).collect();
+                self.placement.forget_others(&there);
                 for pod in objects.iter().filter_map(Object::as_pod) {
-                    self.seen_pod(pod, updates);
+                    self.seen_pod(pod);
                 }
             }
         }
     }
 
-    fn seen_pod(&mut self, object: &StoredPod, updates: &mpsc::UnboundedSender<Update>) {
-        let uid = object.pod.meta.uid.clone();
-        let orders = self.workers.entry(uid).or_insert_with(|| {
-            let (orders, inbox) = mpsc::unbounded_channel();
-            let worker = Worker::new(
-                object.pod.clone(),
-                Arc::clone(&object.base_dir),
-                self.config,
-                self.ports.clone(),
-                inbox,
-                updates.clone(),
-            );
-            self.tasks.spawn(worker.run());
-            orders
-        });
-        if let Some((_, grace)) = object.deletion {
-            // Told again with every change of the object; a machine takes a repeated order for what it is.
-            let _ignored = orders.send(Order::Delete(grace));
+    fn seen_pod(&mut self, object: &StoredPod) {
+        let uid = &object.pod.meta.uid;
+        let ended = object
+            .status
+            .as_ref()
+            .is_some_and(|status| status.phase.is_terminal());
+        if ended {
+            self.placement.depart(uid);
         }
+        match (self.workers.get(uid), object.deletion) {
+            (Some(orders), Some((_, grace))) => {
+                // Told again with every change of the object; a machine takes a repeated order for what it is.
+                let _ignored = orders.send(Order::Delete(grace));
+            }
+            // Nothing of it ever ran here, so there is nothing to end.
+            (None, Some(_)) => {
+                self.placement.depart(uid);
+                let removed = self.store.remove(uid);
+                tracing::debug!(?removed, "a pod without a place is deleted");
+            }
+            (None, None) if !ended => self.placement.arrive(object),
+            (_, None) => {}
+        }
+    }
+
+    /// Starts whoever has a place now, and tells the others why not.
+    fn place(&mut self, updates: &mpsc::UnboundedSender<Update>) {
+        for verdict in self.placement.decide(self.ports.clock.now()) {
+            match verdict {
+                Verdict::Runs(object) => self.start(&object, updates),
+                Verdict::Waits(object, status, message) => {
+                    self.say(&object, *status, FAILED_SCHEDULING, message);
+                }
+                Verdict::Rejected(object, status, rejection) => {
+                    self.say(&object, *status, rejection.reason, rejection.message);
+                }
+            }
+        }
+    }
+
+    fn start(&mut self, object: &StoredPod, updates: &mpsc::UnboundedSender<Update>) {
+        let (orders, inbox) = mpsc::unbounded_channel();
+        let worker = Worker::new(
+            object.pod.clone(),
+            Arc::clone(&object.base_dir),
+            self.config,
+            self.ports.clone(),
+            inbox,
+            updates.clone(),
+        );
+        self.tasks.spawn(worker.run());
+        self.workers.insert(object.pod.meta.uid.clone(), orders);
+    }
+
+    /// The word about a pod that has no worker.
+    fn say(
+        &mut self,
+        object: &StoredPod,
+        status: PodStatus,
+        reason: &'static str,
+        message: String,
+    ) {
+        let uid = object.pod.meta.uid.clone();
+        let notice = Notice {
+            container: None,
+            kind: NoticeKind::Warning,
+            reason,
+            message,
+        };
+        self.told(Update::Notice(uid.clone(), notice));
+        self.told(Update::Status(uid, Box::new(status)));
     }
 
     fn told(&mut self, update: Update) {
@@ -126,7 +186,7 @@ impl Node {
             Update::Forgotten(uid) => self.store.remove(&uid).map(drop),
             Update::Notice(uid, notice) => {
                 if let Some(object) = self.store.pod(&uid) {
-                    let _ignored = self.notices.send(PodNotice {
+                    (self.tell)(PodNotice {
                         pod: object.pod,
                         at: self.ports.clock.now(),
                         notice,
