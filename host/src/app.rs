@@ -13,7 +13,7 @@ use crate::events::{self, EventBook, Occurrence};
 use crate::images::{ContentStore, Images, Overrides};
 use crate::logs::{FileSettings, LogDir, LogQueue, LogReader, Retention, Rotation};
 use crate::manifest::{LoadedConfigMap, LoadedPod, LoadedSecret, LoadedService, object};
-use crate::model::{Allocatable, Event, EventType, ImagePullPolicy, ObjectRef, Time};
+use crate::model::{Allocatable, Event, EventType, ImagePullPolicy, NODE_NAME, ObjectRef, Time};
 use crate::network::{NetworkSettings, NodePortFault, NodePorts, Refusal, Switch};
 use crate::node::{Node, RunDir};
 use crate::ports::{Clock, ConfigSource, Image, Logs, PullError, PullRequest, ServiceSource};
@@ -26,9 +26,6 @@ use crate::worker::Ports;
 /// For how many containers instances come from a pool: for fewer, setting it up takes longer than it saves; for more, their processes might
 /// find it empty.
 const POOLED_CONTAINERS: std::ops::Range<usize> = 16..1024;
-
-/// This machine, as a node.
-const NODE_NAME: &str = "peapod";
 
 /// What a host is made of.
 pub struct Settings {

@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::{
-    Bytes, ContainerName, EnvFrom, EnvVar, Hooks, Millicores, Namespace, PodName, PodUid, Probes, QosClass, Seconds, Time,
+    Bytes, ContainerName, EnvFrom, EnvVar, Hooks, Millicores, Namespace, PodName, PodUid, Probes,
+    QosClass, Seconds, Time,
 };
 
 /// A validated, defaulted pod. Cheap to clone: the specification is shared.

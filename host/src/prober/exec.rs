@@ -56,11 +56,12 @@ pub(super) async fn probe(
     }
 }
 
-/// A probe's command knows the container's variables as the manifest writes them, unexpanded, and no others.
+/// A probe's command knows the container's variables as the manifest writes them, unexpanded, and no others. One whose value comes from
+/// elsewhere is empty.
 fn expanded(spec: &Spec, command: &[String]) -> Vec<String> {
     let written = spec.env.iter();
     let known: HashMap<&str, &str> = written
-        .map(|variable| (variable.name.as_str(), variable.value.as_str()))
+        .map(|variable| (variable.name.as_str(), variable.value.written()))
         .collect();
     let words = command.iter();
     words
@@ -114,20 +115,25 @@ impl LogSink for Output {
 #[cfg(test)]
 mod tests {
     use super::{Output, expanded};
-    use crate::model::{EnvVar, testing};
+    use crate::model::{EnvValue, EnvVar, PodField, testing};
     use crate::ports::{LogSink as _, LogStream};
 
     #[test]
     fn d8_a_probes_command_knows_literal_variables_as_they_are_written() {
         let mut spec = testing::container("c");
-        let pairs = [("A", "1"), ("B", "$(A)2")];
+        let text = |value: &str| EnvValue::Text(value.into());
+        let pairs = [
+            ("A", text("1")),
+            ("B", text("$(A)2")),
+            ("C", EnvValue::Field(PodField::Name)),
+        ];
         spec.env = pairs
             .map(|(name, value)| EnvVar {
                 name: name.into(),
-                value: value.into(),
+                value,
             })
             .to_vec();
-        let command = ["test", "$(A)", "$(B)", "$(HOSTNAME)", "$$(A)"].map(str::to_owned);
+        let command = ["test", "$(A)", "$(B)$(C)", "$(HOSTNAME)", "$$(A)"].map(str::to_owned);
         assert_eq!(
             expanded(&spec, &command),
             ["test", "1", "$(A)2", "$(HOSTNAME)", "$(A)"]

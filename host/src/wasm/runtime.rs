@@ -15,8 +15,8 @@ use super::root;
 use super::share::PodLimits;
 use super::stdio::Stdio;
 use super::stream::Stream;
-use crate::budget::Memory;
 use super::termination;
+use crate::budget::Memory;
 use crate::model::{Exit, ExitReason, Protocol};
 use crate::ports::{
     BoxFuture, Clock, Container, ContainerRuntime, LogStream, MountSource, Signal, StartError,

@@ -14,7 +14,10 @@ use crate::model::{
     PodStatus, PodUid, RestartPolicy, Seconds, Secret, Service, Time, testing,
 };
 use crate::ports::{
-    BoxFuture, Clock, ConfigSource, Container, ContainerRuntime, HostError, Image, ImageStore, LogSink, LogSource, LogStream, LogicalHost, LogicalHosts, Logs, MountError, PodVolumes, PullError, PullRequest, Pulled, ReadyMount, ServiceSource, Signal, StartError, StartRequest, Usage, Volumes,
+    BoxFuture, Clock, ConfigSource, Container, ContainerRuntime, HostError, Image, ImageStore,
+    LogSink, LogSource, LogStream, LogicalHost, LogicalHosts, Logs, MountError, PodVolumes,
+    PullError, PullRequest, Pulled, ReadyMount, ServiceSource, Signal, StartError, StartRequest,
+    Usage, Volumes,
 };
 
 /// Tokio's paused clock.
