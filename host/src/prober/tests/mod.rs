@@ -80,6 +80,10 @@ impl Container for Fake {
 
     fn signal(&self, _: Signal) {}
 
+    fn usage(&self) -> crate::ports::Usage {
+        crate::ports::Usage::default()
+    }
+
     fn exec(&self, request: ExecRequest) -> BoxFuture<'static, Result<Arc<dyn Exec>, ExecError>> {
         let command = request.command.join(" ");
         self.commands
