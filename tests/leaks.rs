@@ -108,8 +108,10 @@ fn pods_that_ended_leave_nothing_behind() {
             data_dir: place.path().to_owned(),
             engine: Config::default(),
             overrides: Overrides::default(),
+            registries: peapod::images::RegistrySettings::default(),
             network: NetworkSettings::default(),
             hosts: HostSettings::default(),
+            toolbox: "none".into(),
             logs: LogSettings::default(),
             containers: BATCH,
             allocatable: Allocatable {

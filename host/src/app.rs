@@ -7,21 +7,27 @@ use anyhow::Context as _;
 use tokio::sync::{broadcast, mpsc, watch};
 
 use crate::clock::RealClock;
+#[cfg(unix)]
+use crate::control::Server;
 use crate::controllers::keep_endpoints;
 use crate::engine::{Config, Notice};
 use crate::events::{self, EventBook, Occurrence};
-use crate::images::{ContentStore, Images, Overrides};
+use crate::images::{
+    ContentStore, ImageError, Images, Overrides, Registry, RegistrySettings, Transfer, file_of,
+};
 use crate::logs::{FileSettings, LogDir, LogQueue, LogReader, Retention, Rotation};
 use crate::manifest::{LoadedConfigMap, LoadedPod, LoadedSecret, LoadedService, object};
 use crate::model::{Allocatable, Event, EventType, ImagePullPolicy, NODE_NAME, ObjectRef, Time};
 use crate::network::{NetworkSettings, NodePortFault, NodePorts, Refusal, Switch};
 use crate::node::{Node, RunDir};
-use crate::ports::{Clock, ConfigSource, Image, Logs, PullError, PullRequest, ServiceSource};
+use crate::ports::{
+    Clock, ConfigSource, Image, ImageStore, Logs, PullError, PullRequest, ServiceSource,
+};
 use crate::sandbox::{HostSettings, VirtualHosts};
 use crate::store::{ApiStore, Conflict, Kind};
 use crate::volumes::LocalVolumes;
-use crate::wasm::{Allocation, CodeCache, WasmEngine, WasmRuntime};
-use crate::worker::Ports;
+use crate::wasm::{Allocation, CodeCache, Toolbox, WasmEngine, WasmRuntime};
+use crate::worker::{Ports, RunningContainers};
 
 /// For how many containers instances come from a pool: for fewer, setting it up takes longer than it saves; for more, their processes might
 /// find it empty.
@@ -35,10 +41,14 @@ pub struct Settings {
     pub engine: Config,
     /// Images replaced by files.
     pub overrides: Overrides,
+    /// Where the others come from.
+    pub registries: RegistrySettings,
     /// Address ranges.
     pub network: NetworkSettings,
     /// How pods meet the machine.
     pub hosts: HostSettings,
+    /// The image of commands that containers do not have themselves, or `none`.
+    pub toolbox: String,
     /// How containers' output is kept.
     pub logs: LogSettings,
     /// How many containers are expected, as far as it is known.
@@ -70,11 +80,13 @@ pub struct App {
     pub warnings: mpsc::UnboundedReceiver<String>,
     /// What is being compiled, by image.
     pub compiling: watch::Receiver<Vec<String>>,
+    /// What is being pulled.
+    pub pulling: watch::Receiver<Vec<Transfer>>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// The pods' network.
     pub network: Arc<Switch>,
-    tasks: [tokio::task::JoinHandle<()>; 3],
+    tasks: [tokio::task::JoinHandle<()>; 4],
     recorder: Recorder,
     queue: Arc<LogQueue>,
     /// Removed with the app.
@@ -106,16 +118,29 @@ impl App {
         let queue = Arc::new(queue);
         let store = Arc::new(ApiStore::default());
         let switch = Switch::new(settings.network)?;
+        let content = Arc::new(content_store(data_dir));
+        let images = Arc::new(Images::new(
+            Arc::clone(&content),
+            settings.overrides,
+            Arc::new(Registry::new(content, settings.registries)),
+            Some(Arc::clone(&store) as Arc<dyn ConfigSource>),
+            Arc::clone(&clock),
+        ));
+        let pulling = images.progress();
+        let images: Arc<dyn ImageStore> = images;
+        let toolbox = Toolbox::new(Arc::clone(&images), settings.toolbox);
+        let running = Arc::<RunningContainers>::default();
         let ports = Ports {
             hosts: Arc::new(VirtualHosts::new(Arc::clone(&switch), settings.hosts)),
-            images: Arc::new(Images::new(content_store(data_dir), settings.overrides)),
+            images,
             volumes: Arc::new(LocalVolumes::new(
                 run_dir.pods(),
                 Arc::clone(&store) as Arc<dyn ConfigSource>,
                 Arc::clone(&clock),
             )),
-            runtime: Arc::new(WasmRuntime::new(code, Arc::clone(&clock))),
+            runtime: Arc::new(WasmRuntime::new(code, toolbox, Arc::clone(&clock))),
             logs: Arc::clone(&queue) as Arc<dyn Logs>,
+            running: Arc::clone(&running),
             clock: Arc::clone(&clock),
             configs: Arc::clone(&store) as Arc<dyn ConfigSource>,
             services: Arc::clone(&store) as Arc<dyn ServiceSource>,
@@ -132,6 +157,7 @@ impl App {
         let refusals = tokio::spawn(tell_refusals(switch.refusals(), recorder.clone()));
         let services = keep_services(Arc::clone(&store), Arc::clone(&switch), recorder.clone());
         let endpoints = tokio::spawn(services);
+        let control = tokio::spawn(control(&run_dir, Arc::clone(&store), running));
         let teller = recorder.clone();
         let node = Node::new(Arc::clone(&store), ports, settings.engine, move |note| {
             teller.record(note.at, events::of_pod(&note.pod, note.notice));
@@ -150,9 +176,10 @@ impl App {
             events,
             warnings,
             compiling,
+            pulling,
             clock,
             network: switch,
-            tasks: [node, refusals, endpoints],
+            tasks: [node, refusals, endpoints, control],
             recorder,
             queue,
             _run_dir: run_dir,
@@ -202,6 +229,26 @@ impl Drop for App {
         self.queue.finish();
     }
 }
+
+/// Lets other processes of the user reach the containers. The pods run without it, too.
+#[cfg(unix)]
+fn control(
+    run_dir: &RunDir,
+    store: Arc<ApiStore>,
+    running: Arc<RunningContainers>,
+) -> impl Future<Output = ()> + use<> {
+    let server = Server::new(run_dir.path(), store, running);
+    async {
+        match server {
+            Ok(server) => server.run().await,
+            Err(error) => tracing::warn!(%error, "peapod exec will not find these pods"),
+        }
+    }
+}
+
+/// There are no unix sockets here.
+#[cfg(not(unix))]
+async fn control(_: &RunDir, _: Arc<ApiStore>, _: Arc<RunningContainers>) {}
 
 /// Keeps the network's table of Services, and a door for each NodePort.
 async fn keep_services(store: Arc<ApiStore>, switch: Arc<Switch>, recorder: Recorder) {
@@ -293,6 +340,11 @@ pub fn content_store(data_dir: &Path) -> ContentStore {
     ContentStore::new(data_dir.join("images"))
 }
 
+/// What `registries.yaml` of a data directory says.
+pub fn registry_settings(data_dir: &Path) -> Result<RegistrySettings, ImageError> {
+    RegistrySettings::read(&data_dir.join("registries.yaml"))
+}
+
 /// Compiles an image's component, so that its first start compiles nothing; says what is wrong with one that cannot run here.
 pub fn compile_image(data_dir: &Path, name: &str, image: &Image) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
@@ -317,9 +369,9 @@ fn code_dir(data_dir: &Path) -> PathBuf {
 
 /// Whether an image that is a file can be read and is a program, before anything starts; nothing is said of images of the store, which
 /// may yet be loaded while the pod waits.
-pub fn check_image_file(images: &Images, request: &PullRequest) -> Result<(), String> {
+pub fn check_image_file(overrides: &Overrides, request: &PullRequest) -> Result<(), String> {
     use std::io::Read as _;
-    let Some(path) = images.file_of(&request.reference, &request.base_dir) else {
+    let Some(path) = file_of(overrides, &request.reference, &request.base_dir) else {
         return Ok(());
     };
     // Its first bytes tell; the whole of it is read and hashed when the pod starts.

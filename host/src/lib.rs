@@ -6,19 +6,22 @@
 //! - pure: [`model`], [`manifest`], [`engine`], [`scheduling`], [`events`] (and `sim`, its simulator, in tests)
 //! - the logical host: [`budget`], [`network`], [`ipc`]
 //! - contracts: [`ports`]
-//! - adapters: [`images`], [`sandbox`], [`volumes`], [`wasm`], [`logs`], [`clock`], [`machine`], [`tree`]
-//! - shells: [`prober`], [`worker`], [`store`], [`node`], [`controllers`]
+//! - adapters: [`images`], [`sandbox`], [`volumes`], [`wasm`], [`logs`], [`clock`], [`machine`], [`layers`], [`tree`]
+//! - shells: [`prober`], [`worker`], [`store`], [`node`], [`controllers`], [`control`]
 //! - composition and commands: [`app`], [`cli`]
 
 pub mod app;
 pub mod budget;
 pub mod cli;
 pub mod clock;
+#[cfg(unix)]
+pub mod control;
 pub mod controllers;
 pub mod engine;
 pub mod events;
 pub mod images;
 pub mod ipc;
+pub mod layers;
 pub mod logs;
 pub mod machine;
 pub mod manifest;

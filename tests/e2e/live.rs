@@ -131,7 +131,7 @@ impl Live {
                     changed = versions.changed() => changed.expect("the store is there"),
                     // Their output has to go somewhere, or they would be slowed down.
                     _lines = app.logs.next() => {}
-                    _notice = app.happened.recv() => {}
+                    _event = app.happened.recv() => {}
                 }
             }
         };

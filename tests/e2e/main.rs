@@ -9,6 +9,7 @@
 mod bad_input;
 mod command;
 mod environment;
+mod exec;
 mod harness;
 mod hooks;
 mod http;
@@ -20,6 +21,7 @@ mod logs;
 mod network;
 mod probes;
 mod processes;
+mod registry;
 mod resources;
 mod running;
 mod samples;

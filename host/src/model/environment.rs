@@ -34,16 +34,6 @@ pub enum EnvValue {
     },
 }
 
-impl EnvValue {
-    /// What the manifest itself says it is: nothing of a value that comes from elsewhere.
-    pub fn written(&self) -> &str {
-        match self {
-            Self::Text(text) => text,
-            Self::Field(_) | Self::Resource { .. } | Self::Key { .. } => "",
-        }
-    }
-}
-
 /// An entry of `envFrom`: a variable for each key of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EnvFrom {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::{OUTPUT_BYTES_MAX, Outcome};
-use crate::model::{Container as Spec, expand};
+use crate::model::{Container as Spec, EnvValue, expand};
 use crate::ports::{BoxFuture, Container, Exec, ExecError, ExecRequest, LogSink, LogStream};
 
 /// A command that ended.
@@ -56,12 +56,16 @@ pub(super) async fn probe(
     }
 }
 
-/// A probe's command knows the container's variables as the manifest writes them, unexpanded, and no others. One whose value comes from
-/// elsewhere is empty.
+/// A probe's command knows the container's `env` as the manifest writes it: unexpanded, and empty where the value comes from elsewhere.
 fn expanded(spec: &Spec, command: &[String]) -> Vec<String> {
     let written = spec.env.iter();
     let known: HashMap<&str, &str> = written
-        .map(|variable| (variable.name.as_str(), variable.value.written()))
+        .map(|variable| match &variable.value {
+            EnvValue::Text(text) => (variable.name.as_str(), text.as_str()),
+            EnvValue::Field(_) | EnvValue::Resource { .. } | EnvValue::Key { .. } => {
+                (variable.name.as_str(), "")
+            }
+        })
         .collect();
     let words = command.iter();
     words
@@ -121,22 +125,21 @@ mod tests {
     #[test]
     fn d8_a_probes_command_knows_literal_variables_as_they_are_written() {
         let mut spec = testing::container("c");
-        let text = |value: &str| EnvValue::Text(value.into());
-        let pairs = [
-            ("A", text("1")),
-            ("B", text("$(A)2")),
-            ("C", EnvValue::Field(PodField::Name)),
-        ];
+        let pairs = [("A", "1"), ("B", "$(A)2")];
         spec.env = pairs
             .map(|(name, value)| EnvVar {
                 name: name.into(),
-                value,
+                value: EnvValue::Text(value.into()),
             })
             .to_vec();
-        let command = ["test", "$(A)", "$(B)$(C)", "$(HOSTNAME)", "$$(A)"].map(str::to_owned);
+        spec.env.push(EnvVar {
+            name: "C".into(),
+            value: EnvValue::Field(PodField::Name),
+        });
+        let command = ["test", "$(A)", "$(B)", "-$(C)-", "$(HOSTNAME)", "$$(A)"].map(str::to_owned);
         assert_eq!(
             expanded(&spec, &command),
-            ["test", "1", "$(A)2", "$(HOSTNAME)", "$(A)"]
+            ["test", "1", "$(A)2", "--", "$(HOSTNAME)", "$(A)"]
         );
     }
 
