@@ -23,6 +23,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("wasm", &["model", "ports", "tree", "network", "ipc"]),
     ("logs", &["model", "ports"]),
     ("clock", &["model", "ports"]),
+    ("machine", &["model"]),
     ("worker", &["model", "ports", "engine"]),
     ("store", &["model"]),
     (

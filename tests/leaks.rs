@@ -110,6 +110,7 @@ fn pods_that_ended_leave_nothing_behind() {
             network: NetworkSettings::default(),
             hosts: HostSettings::default(),
             containers: BATCH,
+            allocatable: peapod::machine::allocatable(place.path()),
         })
         .expect("a host");
         // What a host needs once (compiled code, pools, the log of the last 10,000 changes) is there after the first batches.

@@ -12,13 +12,13 @@ use crate::engine::{Config, Notice, NoticeKind};
 use crate::images::{ContentStore, Images, Overrides};
 use crate::logs::{LogQueue, LogReader};
 use crate::manifest::{LoadedConfigMap, LoadedPod, LoadedSecret, LoadedService, object};
-use crate::model::ImagePullPolicy;
+use crate::model::{Allocatable, ImagePullPolicy};
 use crate::network::{NetworkSettings, NodePortFault, NodePorts, Refusal, Switch};
-use crate::node::{Node, PodNotice, RunDir};
-use crate::ports::{Clock, ConfigSource, Image, PullError, PullRequest};
+use crate::node::{MemoryDir, Node, PodNotice, RunDir};
+use crate::ports::{Clock, ConfigSource, Image, ImageStore, PullError, PullRequest};
 use crate::sandbox::{HostSettings, VirtualHosts};
 use crate::store::{ApiStore, Conflict};
-use crate::volumes::LocalVolumes;
+use crate::volumes::{LocalVolumes, VolumeSettings};
 use crate::wasm::{Allocation, CodeCache, WasmEngine, WasmRuntime};
 use crate::worker::Ports;
 
@@ -40,6 +40,8 @@ pub struct Settings {
     pub hosts: HostSettings,
     /// How many containers are expected, as far as it is known.
     pub containers: usize,
+    /// What pods may request in all.
+    pub allocatable: Allocatable,
 }
 
 /// A host: a store, the node that runs its pods, and what comes out of them.
@@ -59,6 +61,7 @@ pub struct App {
     tasks: [tokio::task::JoinHandle<()>; 3],
     /// Removed with the app.
     _run_dir: Arc<RunDir>,
+    _memory_dir: Arc<MemoryDir>,
 }
 
 impl App {
@@ -79,14 +82,24 @@ impl App {
         let (queue, logs) = LogQueue::new(Arc::clone(&clock));
         let store = Arc::new(ApiStore::default());
         let switch = Switch::new(settings.network)?;
+        let images: Arc<dyn ImageStore> =
+            Arc::new(Images::new(content_store(data_dir), settings.overrides));
+        let memory_dir = Arc::new(MemoryDir::default());
         let ports = Ports {
             hosts: Arc::new(VirtualHosts::new(Arc::clone(&switch), settings.hosts)),
-            images: Arc::new(Images::new(content_store(data_dir), settings.overrides)),
-            volumes: Arc::new(LocalVolumes::new(
-                run_dir.pods(),
-                Arc::clone(&store) as Arc<dyn ConfigSource>,
-                Arc::clone(&clock),
-            )),
+            volumes: Arc::new(LocalVolumes::new(VolumeSettings {
+                disk: run_dir.pods(),
+                memory: {
+                    // Not kept alive by a pod's task that outlives the app.
+                    let memory = Arc::downgrade(&memory_dir);
+                    Arc::new(move || memory.upgrade()?.pods())
+                },
+                configs: Arc::clone(&store) as Arc<dyn ConfigSource>,
+                images: Arc::clone(&images),
+                clock: Arc::clone(&clock),
+                machine: settings.allocatable,
+            })),
+            images,
             runtime: Arc::new(WasmRuntime::new(code, Arc::clone(&clock))),
             logs: Arc::new(queue),
             clock: Arc::clone(&clock),
@@ -103,7 +116,10 @@ impl App {
         let node = Node::new(Arc::clone(&store), ports, settings.engine, notes);
         let node = tokio::spawn(node.run());
         let sweeper = Arc::clone(&run_dir);
-        tokio::task::spawn_blocking(move || sweeper.sweep());
+        tokio::task::spawn_blocking(move || {
+            sweeper.sweep();
+            MemoryDir::sweep();
+        });
         Ok(Self {
             store,
             logs,
@@ -113,6 +129,7 @@ impl App {
             network: switch,
             tasks: [node, refusals, endpoints],
             _run_dir: run_dir,
+            _memory_dir: memory_dir,
         })
     }
 
@@ -134,6 +151,20 @@ impl App {
         let document = object::config_map(&loaded.object);
         let added = self.store.create_config_map(loaded.config_map, document);
         added.map(drop)
+    }
+
+    /// Changes a ConfigMap; volumes that are made of it follow.
+    pub fn update_config_map(&self, loaded: LoadedConfigMap) -> Result<(), Conflict> {
+        let document = object::config_map(&loaded.object);
+        let updated = self.store.update_config_map(loaded.config_map, document);
+        updated.map(drop)
+    }
+
+    /// Changes a Secret; volumes that are made of it follow.
+    pub fn update_secret(&self, loaded: LoadedSecret) -> Result<(), Conflict> {
+        let document = object::secret(&loaded.object);
+        let updated = self.store.update_secret(loaded.secret, document);
+        updated.map(drop)
     }
 
     /// Adds a Secret.

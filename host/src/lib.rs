@@ -6,7 +6,7 @@
 //! - pure: [`model`], [`manifest`], [`engine`] (and `sim`, its simulator, in tests)
 //! - the logical host: [`network`], [`ipc`]
 //! - contracts: [`ports`]
-//! - adapters: [`images`], [`sandbox`], [`volumes`], [`wasm`], [`logs`], [`clock`], [`tree`]
+//! - adapters: [`images`], [`sandbox`], [`volumes`], [`wasm`], [`logs`], [`clock`], [`machine`], [`tree`]
 //! - shells: [`worker`], [`store`], [`node`], [`controllers`]
 //! - composition and commands: [`app`], [`cli`]
 
@@ -18,6 +18,7 @@ pub mod engine;
 pub mod images;
 pub mod ipc;
 pub mod logs;
+pub mod machine;
 pub mod manifest;
 pub mod model;
 pub mod network;

@@ -1,6 +1,6 @@
-//! Removing a folder that somebody else filled.
+//! Filling a folder from an archive, and removing one that somebody else filled.
 //!
-//! - owns: [`remove`]
+//! - owns: [`unpack`], [`remove`]
 //! - never does: follow a link
 //! - talks to: nobody
 
@@ -36,6 +36,15 @@ fn empty(root: &Path, folder: &Path, depth: usize) -> io::Result<bool> {
         }
     }
     Ok(moved)
+}
+
+/// Unpacks a layer. `tar` keeps every entry under the folder and refuses to write through links that lead out of it.
+pub fn unpack(layer: &Path, into: &Path) -> io::Result<()> {
+    let mut archive = tar::Archive::new(io::BufReader::new(std::fs::File::open(layer)?));
+    archive.set_preserve_permissions(false);
+    archive.set_preserve_mtime(true);
+    archive.set_overwrite(true);
+    archive.unpack(into)
 }
 
 #[cfg(test)]

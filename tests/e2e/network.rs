@@ -397,7 +397,11 @@ fn abuse(args: &str) -> Vec<String> {
             pod(
                 "other",
                 &[("echo", "echo", "\"7\"")],
-                &[("client", "net-client", "tcp, \"127.0.0.1:7\", \"200\", \"1000\"")],
+                &[(
+                    "client",
+                    "net-client",
+                    "tcp, \"127.0.0.1:7\", \"200\", \"1000\"",
+                )],
             ),
         ]
         .join("---\n"),
@@ -416,7 +420,10 @@ fn abuse(args: &str) -> Vec<String> {
 fn a_hundred_thousand_half_open_connections_end_at_a_limit_and_are_given_back() {
     let lines = abuse("half-open, \"127.0.0.1:80\", \"100000\"");
     assert!(lines[0].starts_with("half-open: "), "{lines:?}");
-    let begun = lines[0].split(' ').nth(1).and_then(|n| n.parse::<u32>().ok());
+    let begun = lines[0]
+        .split(' ')
+        .nth(1)
+        .and_then(|n| n.parse::<u32>().ok());
     let begun = begun.expect("a number");
     assert!((100..100_000).contains(&begun), "{lines:?}");
     assert!(lines[0].contains("limit"), "{lines:?}");
@@ -426,8 +433,14 @@ fn a_hundred_thousand_half_open_connections_end_at_a_limit_and_are_given_back() 
 #[test]
 fn a_peer_that_never_reads_makes_the_writer_wait_and_its_end_resets_it() {
     let lines = abuse("unread, \"127.0.0.1:80\"");
-    let bytes = lines[0].split(' ').nth(3).and_then(|n| n.parse::<u32>().ok());
-    assert!(bytes.is_some_and(|n| (1..=8 << 20).contains(&n)), "{lines:?}");
+    let bytes = lines[0]
+        .split(' ')
+        .nth(3)
+        .and_then(|n| n.parse::<u32>().ok());
+    assert!(
+        bytes.is_some_and(|n| (1..=8 << 20).contains(&n)),
+        "{lines:?}"
+    );
     assert!(
         lines[1].contains("ConnectionReset") || lines[1].contains("BrokenPipe"),
         "{lines:?}"
@@ -436,7 +449,10 @@ fn a_peer_that_never_reads_makes_the_writer_wait_and_its_end_resets_it() {
 
 #[test]
 fn a_connection_that_was_never_accepted_is_reset_with_its_listener() {
-    assert_eq!(abuse("queued, \"127.0.0.1:80\""), ["queued: Err(ConnectionReset)"]);
+    assert_eq!(
+        abuse("queued, \"127.0.0.1:80\""),
+        ["queued: Err(ConnectionReset)"]
+    );
 }
 
 #[test]
@@ -459,19 +475,34 @@ fn connecting_to_nowhere_says_so_at_once() {
     let lines = abuse("connect, \"10.88.99.99:80\"");
     assert!(lines[0].contains("Unreachable"), "{lines:?}");
     let lines = abuse("connect, \"nobody.invalid:80\"");
-    assert!(lines[0].starts_with("connect nobody.invalid:80: Err("), "{lines:?}");
+    assert!(
+        lines[0].starts_with("connect nobody.invalid:80: Err("),
+        "{lines:?}"
+    );
 }
 
 #[test]
 fn o1_a_pods_bandwidth_holds_what_crosses_its_boundary_and_not_its_loopback() {
     let place = Place::new();
-    let sink = pod("sink", &[], &[("server", "bench-tcp", "server, \"0.0.0.0:7000\"")]);
+    let sink = pod(
+        "sink",
+        &[],
+        &[("server", "bench-tcp", "server, \"0.0.0.0:7000\"")],
+    );
     let limited = pod(
         "limited",
         &[("own", "bench-tcp", "server, \"127.0.0.1:7000\"")],
         &[
-            ("out", "bench-tcp", "send, \"10.88.0.2:7000\", \"4096\", \"2\""),
-            ("inside", "bench-tcp", "send, \"127.0.0.1:7000\", \"4096\", \"0.5\""),
+            (
+                "out",
+                "bench-tcp",
+                "send, \"10.88.0.2:7000\", \"4096\", \"2\"",
+            ),
+            (
+                "inside",
+                "bench-tcp",
+                "send, \"127.0.0.1:7000\", \"4096\", \"0.5\"",
+            ),
         ],
     )
     .replacen(

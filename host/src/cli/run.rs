@@ -9,6 +9,7 @@ use crate::app::{App, Settings, content_store};
 use crate::clock::RealClock;
 use crate::engine::{Backoff, Config};
 use crate::images::{Images, Overrides, normalise};
+use crate::machine;
 use crate::manifest::Addresses;
 use crate::model::{PodUid, Seconds, Time};
 use crate::network::NetworkSettings;
@@ -68,6 +69,7 @@ async fn run_pods(args: Run, inputs: Inputs, data_dir: PathBuf, now: Time) -> an
         .map(|input| input.loaded.pod.spec.containers().count())
         .sum();
     allow_open_files();
+    let allocatable = machine::allocatable(&data_dir);
     let mut app = App::start(Settings {
         network: NetworkSettings {
             pod_cidr: args.pod_cidr,
@@ -84,6 +86,7 @@ async fn run_pods(args: Run, inputs: Inputs, data_dir: PathBuf, now: Time) -> an
         engine: config(&args),
         overrides,
         containers,
+        allocatable,
     })?;
     let prefix = match args.prefix {
         Prefix::Always => true,

@@ -43,7 +43,9 @@ fn evict(facts: &mut Facts, desk: &mut Desk<'_>, reason: &'static str, message: 
         return;
     }
     facts.end(Why::Evicted, desk.now + Seconds(1));
-    let evicted = facts.ending.is_some_and(|ending| ending.why == Why::Evicted);
+    let evicted = facts
+        .ending
+        .is_some_and(|ending| ending.why == Why::Evicted);
     if evicted && facts.eviction.is_none() {
         desk.record(notices::evicted(reason, &message));
         facts.eviction = Some(Eviction { reason, message });

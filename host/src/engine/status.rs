@@ -22,9 +22,7 @@ pub(super) fn status(pod: &Pod, facts: &Facts, before: &[Condition], now: Time) 
     let conditions = conditions::conditions(&pod.spec, facts, phase, &views, before, now);
     let why = facts.ending.map(|ending| ending.why);
     let (reason, message) = match (why, &facts.eviction) {
-        (Some(Why::DeadlineExceeded), _) => {
-            (notices::DEADLINE_EXCEEDED, notices::DEADLINE_TEXT)
-        }
+        (Some(Why::DeadlineExceeded), _) => (notices::DEADLINE_EXCEEDED, notices::DEADLINE_TEXT),
         (Some(Why::Evicted), Some(eviction)) => (eviction.reason, eviction.message.as_str()),
         (_, _) => ("", ""),
     };

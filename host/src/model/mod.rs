@@ -8,10 +8,12 @@ mod amount;
 mod capacity;
 mod config_map;
 mod expand;
+mod files;
 mod ids;
 mod object;
 mod pod;
 mod quantity;
+mod resource_field;
 mod secret;
 mod service;
 mod status;
@@ -23,15 +25,17 @@ pub use amount::{Amount, QUANTITY_FORM};
 pub use capacity::Allocatable;
 pub use config_map::ConfigMap;
 pub use expand::expand;
+pub use files::{DownwardFile, DownwardValue, FileSource, Files, KeyToPath, Keys, MetaField};
 pub use ids::{Attempt, ContainerName, Namespace, PodName, PodUid, Uid};
 pub use object::ObjectMeta;
 pub use pod::{
     Container, ContainerPort, ContainerRestart, Dns, DnsPolicy, EnvVar, ExitCodeOperator,
-    HostPathType, ImagePullPolicy, KeyToPath, Mount, Pod, PodMeta, PodSpec, Protocol, Resources,
-    RestartAction, RestartPolicy, RestartRule, Role, TerminationMessagePolicy, Volume,
+    HostPathType, ImagePullPolicy, Medium, Mount, Pod, PodMeta, PodSpec, Protocol, Resources,
+    RestartAction, RestartPolicy, RestartRule, Role, SizeLimit, TerminationMessagePolicy, Volume,
     VolumeSource,
 };
 pub use quantity::{Bytes, Millicores};
+pub use resource_field::{Divided, ResourceField};
 pub use secret::Secret;
 pub use service::{Service, ServicePort, ServiceType, SessionAffinity, TargetPort};
 pub use status::{

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{
-    ConfigMap, Container, ImagePullPolicy, ObjectMeta, Phase, Pod, PodMeta, PodSpec, PodStatus,
-    QosClass, Resources, RestartPolicy, Role, Seconds, Secret, Service, ServiceType,
-    SessionAffinity, TerminationMessagePolicy, Time,
+    Allocatable, Bytes, ConfigMap, Container, ImagePullPolicy, Millicores, ObjectMeta, Phase, Pod,
+    PodMeta, PodSpec, PodStatus, QosClass, Resources, RestartPolicy, Role, Seconds, Secret,
+    Service, ServiceType, SessionAffinity, TerminationMessagePolicy, Time,
 };
 
 /// A main container without anything special.
@@ -62,6 +62,16 @@ pub(crate) fn pod() -> Pod {
             readiness_gates: Vec::new(),
             qos: QosClass::BestEffort,
         }),
+    }
+}
+
+/// A machine of four cores, 8 GiB and 110 pods.
+pub(crate) fn allocatable() -> Allocatable {
+    Allocatable {
+        cpu: Millicores(4000),
+        memory: Bytes(8 << 30),
+        ephemeral_storage: Bytes(100 << 30),
+        pods: 110,
     }
 }
 

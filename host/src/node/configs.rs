@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::model::{ConfigMap, Secret};
+use crate::model::{ConfigMap, PodMeta, PodUid, Secret};
 use crate::ports::ConfigSource;
 use crate::store::ApiStore;
 
@@ -13,5 +13,9 @@ impl ConfigSource for ApiStore {
 
     fn secret(&self, namespace: &str, name: &str) -> Option<Arc<Secret>> {
         Self::secret(self, namespace, name)
+    }
+
+    fn pod_meta(&self, pod: &PodUid) -> Option<PodMeta> {
+        self.pod(pod).map(|stored| stored.pod.meta)
     }
 }

@@ -1,12 +1,17 @@
 //! The machine as a node: every pod in the store gets a worker, and what workers say goes into the store.
 //!
-//! - owns: the workers by UID, the run's folder and its clean-up, the store as a [`crate::ports::ConfigSource`]
+//! - owns: the workers by UID; whose volumes a change concerns, and whose hold too much; the run's folders and their clean-up; the store as a
+//!   [`crate::ports::ConfigSource`]
 //! - never does: decide anything about a pod; change what a worker said
 //! - talks to: `store`, `worker`, `engine` (its configuration)
 
 mod configs;
+mod memory_dir;
+mod refresh;
 mod run_dir;
 mod supervisor;
+mod usage;
 
+pub use memory_dir::MemoryDir;
 pub use run_dir::RunDir;
 pub use supervisor::{Node, PodNotice};

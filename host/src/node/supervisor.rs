@@ -3,11 +3,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
+use super::refresh::Refresher;
+use super::usage;
 use crate::engine::{Config, Notice};
-use crate::model::{Pod, PodUid, Time};
+use crate::model::{Pod, PodMeta, PodUid, Time};
 use crate::store::{ApiStore, ChangeKind, Object, StoredPod, Version};
 use crate::worker::{Order, Ports, Update, Worker};
 
@@ -22,13 +24,27 @@ pub struct PodNotice {
     pub notice: Notice,
 }
 
+/// A pod's worker.
+struct Employed {
+    orders: mpsc::UnboundedSender<Order>,
+    /// The metadata it knows.
+    meta: PodMeta,
+    /// Its volumes are looked at.
+    limited: bool,
+}
+
+/// Why a pod is evicted (rule F10).
+const EVICTED: &str = "Evicted";
+
 /// Runs the pods of a store.
 pub struct Node {
     store: Arc<ApiStore>,
     ports: Ports,
     config: Config,
     notices: mpsc::UnboundedSender<PodNotice>,
-    workers: HashMap<PodUid, mpsc::UnboundedSender<Order>>,
+    workers: HashMap<PodUid, Employed>,
+    /// How many pods have volumes with a limit.
+    limited: watch::Sender<usize>,
     tasks: JoinSet<()>,
     seen: Version,
 }
@@ -47,6 +63,7 @@ impl Node {
             config,
             notices,
             workers: HashMap::new(),
+            limited: watch::Sender::new(0),
             tasks: JoinSet::new(),
             seen: 0,
         }
@@ -55,6 +72,22 @@ impl Node {
     /// Runs until the task is dropped.
     pub async fn run(mut self) {
         let (updates, mut told) = mpsc::unbounded_channel();
+        let (full, mut exceeded) = mpsc::unbounded_channel();
+        let (volumes, clock) = (&self.ports.volumes, &self.ports.clock);
+        let refresher = Refresher::new(
+            Arc::clone(&self.store),
+            Arc::clone(volumes),
+            Arc::clone(clock),
+            self.notices.clone(),
+        );
+        self.tasks.spawn(refresher.run());
+        let limited = self.limited.subscribe();
+        self.tasks.spawn(usage::watch(
+            Arc::clone(volumes),
+            Arc::clone(clock),
+            limited,
+            full,
+        ));
         let mut versions = self.store.versions();
         loop {
             self.catch_up(&updates);
@@ -66,6 +99,7 @@ impl Node {
                         self.told(update);
                     }
                 }
+                Some((pod, message)) = exceeded.recv() => self.evict(&pod, message),
                 Some(_) = self.tasks.join_next() => {}
             }
         }
@@ -83,7 +117,10 @@ impl Node {
                     match change.kind {
                         ChangeKind::Added | ChangeKind::Modified => self.seen_pod(pod, updates),
                         ChangeKind::Deleted => {
-                            self.workers.remove(&pod.pod.meta.uid);
+                            let gone = self.workers.remove(&pod.pod.meta.uid);
+                            if gone.is_some_and(|gone| gone.limited) {
+                                self.limited.send_modify(|pods| *pods -= 1);
+                            }
                         }
                     }
                 }
@@ -100,8 +137,8 @@ impl Node {
     }
 
     fn seen_pod(&mut self, object: &StoredPod, updates: &mpsc::UnboundedSender<Update>) {
-        let uid = object.pod.meta.uid.clone();
-        let orders = self.workers.entry(uid).or_insert_with(|| {
+        let meta = &object.pod.meta;
+        let worker = self.workers.entry(meta.uid.clone()).or_insert_with(|| {
             let (orders, inbox) = mpsc::unbounded_channel();
             let worker = Worker::new(
                 object.pod.clone(),
@@ -112,11 +149,30 @@ impl Node {
                 updates.clone(),
             );
             self.tasks.spawn(worker.run());
-            orders
+            let limited = usage::is_limited(&object.pod);
+            if limited {
+                self.limited.send_modify(|pods| *pods += 1);
+            }
+            Employed {
+                orders,
+                meta: meta.clone(),
+                limited,
+            }
         });
+        if (&worker.meta.labels, &worker.meta.annotations) != (&meta.labels, &meta.annotations) {
+            worker.meta = meta.clone();
+            let _ignored = worker.orders.send(Order::Update(Box::new(meta.clone())));
+        }
         if let Some((_, grace)) = object.deletion {
             // Told again with every change of the object; a machine takes a repeated order for what it is.
-            let _ignored = orders.send(Order::Delete(grace));
+            let _ignored = worker.orders.send(Order::Delete(grace));
+        }
+    }
+
+    fn evict(&self, pod: &PodUid, message: String) {
+        if let Some(worker) = self.workers.get(pod) {
+            let reason = EVICTED;
+            let _ignored = worker.orders.send(Order::Evict { reason, message });
         }
     }
 

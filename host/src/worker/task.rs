@@ -11,7 +11,8 @@ use tokio::task::{AbortHandle, JoinSet};
 use super::effects::{self, Ended, Kept, Running};
 use crate::engine::{Action, Config, Effect, EffectId, Event, Notice, Output, PodMachine};
 use crate::model::{
-    Attempt, ContainerName, Exit, Pod, PodStatus, PodUid, Seconds, TerminationMessagePolicy,
+    Attempt, ContainerName, Exit, Pod, PodMeta, PodStatus, PodUid, Seconds,
+    TerminationMessagePolicy,
 };
 use crate::ports::{
     Clock, ContainerRuntime, Image, ImageStore, LogicalHost, LogicalHosts, Logs, PodVolumes,
@@ -40,6 +41,15 @@ pub struct Ports {
 pub enum Order {
     /// Delete the pod with at most this grace; its own when absent.
     Delete(Option<Seconds>),
+    /// The machine needs back what the pod uses (rule F10).
+    Evict {
+        /// `status.reason`
+        reason: &'static str,
+        /// `status.message`
+        message: String,
+    },
+    /// The pod's labels or annotations changed: containers that start from now on see them (rules G12, H6).
+    Update(Box<PodMeta>),
 }
 
 /// What a worker tells, in order.
@@ -114,6 +124,11 @@ impl Worker {
             let event = tokio::select! {
                 order = self.orders.recv(), if orders_open => match order {
                     Some(Order::Delete(grace)) => Event::Delete { grace },
+                    Some(Order::Evict { reason, message }) => Event::Evict { reason, message },
+                    Some(Order::Update(meta)) => {
+                        self.pod.meta = *meta;
+                        continue;
+                    }
                     None => {
                         orders_open = false;
                         continue;

@@ -60,7 +60,11 @@ impl Checker {
             Some("DeadlineExceeded") => true,
             Some("Evicted") => {
                 let told = phase == Phase::Failed && self.memory.evicted;
-                keep(told, "only evicted pods are called so, once they failed", || format!("{phase:?}"))?;
+                keep(
+                    told,
+                    "only evicted pods are called so, once they failed",
+                    || format!("{phase:?}"),
+                )?;
                 true
             }
             _ => false,
