@@ -9,6 +9,7 @@ use std::sync::Arc;
 use peapod::app::{App, Settings};
 use peapod::engine::Config;
 use peapod::images::Overrides;
+use peapod::machine;
 use peapod::manifest::{Loaded, load};
 use peapod::model::{Seconds, Time};
 use peapod::network::{NetworkSettings, NetworkStats};
@@ -110,7 +111,7 @@ fn pods_that_ended_leave_nothing_behind() {
             network: NetworkSettings::default(),
             hosts: HostSettings::default(),
             containers: BATCH,
-            allocatable: peapod::machine::allocatable(place.path()),
+            allocatable: machine::allocatable(place.path()),
         })
         .expect("a host");
         // What a host needs once (compiled code, pools, the log of the last 10,000 changes) is there after the first batches.

@@ -103,6 +103,7 @@ impl App {
             runtime: Arc::new(WasmRuntime::new(code, Arc::clone(&clock))),
             logs: Arc::new(queue),
             clock: Arc::clone(&clock),
+            allocatable: settings.allocatable,
         };
         let (notes, notices) = mpsc::unbounded_channel();
         let refusals = tell_refusals(

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use ipnet::Ipv4Net;
 
+use super::capacity::{self, Capacity};
 use super::publish::{self, Wanted};
 use crate::network::EgressPolicy;
 
@@ -89,6 +90,9 @@ pub(super) struct Run {
     /// Where Services' addresses come from; the tenth is the DNS server's
     #[arg(long, value_name = "CIDR", default_value = "10.89.0.0/16")]
     pub(super) service_cidr: Ipv4Net,
+    /// What pods may request in all: cpu, memory, ephemeral-storage, pods [default: what this machine has, and 110 pods]
+    #[arg(long, value_parser = capacity::parse, value_name = "RESOURCE=QUANTITY,…")]
+    pub(super) capacity: Option<Capacity>,
     /// Run FILE where a manifest says image NAME (may be repeated)
     #[arg(long = "image", value_parser = image_override, value_name = "NAME=FILE")]
     pub(super) images: Vec<(String, PathBuf)>,

@@ -5,6 +5,7 @@
 //! - talks to: `app` and whatever it shows (`manifest`, `store`, `ports`, `node`)
 
 mod args;
+mod capacity;
 mod image;
 mod input;
 mod output;

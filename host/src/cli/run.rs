@@ -69,7 +69,8 @@ async fn run_pods(args: Run, inputs: Inputs, data_dir: PathBuf, now: Time) -> an
         .map(|input| input.loaded.pod.spec.containers().count())
         .sum();
     allow_open_files();
-    let allocatable = machine::allocatable(&data_dir);
+    let allocatable = args.capacity.unwrap_or_default();
+    let allocatable = allocatable.on(machine::allocatable(&data_dir));
     let mut app = App::start(Settings {
         network: NetworkSettings {
             pod_cidr: args.pod_cidr,

@@ -13,15 +13,18 @@ use wasmtime::component::Component;
 
 use super::adapt::{self, AdaptError};
 use super::engine::{Allocation, WasmEngine};
+use super::guest::Wants;
 use super::program::{Kind, Program};
 use crate::ports::Image;
 
 /// Loads programs, compiling each at most once. wasmtime's own cache is not used: it keys by content too, but reads and inflates the code
 /// into fresh memory at every start, where this maps it.
 pub struct CodeCache {
+    /// For commands of WASI 0.2.
     engine: Arc<WasmEngine>,
-    /// For components that handle requests, if the first is not already right for many short-lived instances.
-    pooled: OnceLock<Arc<WasmEngine>>,
+    /// For the others, made when the first of them comes: by whether it is of WASI 0.3, and whether it handles requests and so has many
+    /// short-lived instances.
+    others: [OnceLock<Arc<WasmEngine>>; 4],
     dir: PathBuf,
     loaded: Mutex<HashMap<String, Arc<OnceCell<Arc<Program>>>>>,
     compiling: watch::Sender<Vec<String>>,
@@ -64,7 +67,7 @@ impl CodeCache {
         Self {
             dir: dir.join(format!("{:016x}", hasher.finish())),
             engine,
-            pooled: OnceLock::new(),
+            others: Default::default(),
             loaded: Mutex::default(),
             compiling: watch::Sender::default(),
         }
@@ -136,62 +139,91 @@ impl CodeCache {
     }
 
     fn load_kept(&self, kept: &Path) -> Result<Option<Arc<Program>>, CodeError> {
-        if !kept.exists() {
-            return Ok(None);
-        }
-        // SAFETY: the file is one this program wrote whole, under a name made of the engine's settings and the digest of its source, in a
-        // folder that only the user may write to; whoever can change it can change the peapod binary's own data as well.
-        let component = unsafe { Component::deserialize_file(self.engine.wasmtime(), kept) };
-        match component {
-            Ok(component) => {
-                // SAFETY: the same file.
-                let again = |engine: &_| unsafe { Component::deserialize_file(engine, kept) };
-                self.program(&component, again).map(Some)
+        for (kept, concurrent) in [(kept, false), (&concurrent_code(kept), true)] {
+            if !kept.exists() {
+                continue;
             }
-            Err(error) => {
-                tracing::warn!(file = %kept.display(), %error, "compiled code is unusable, compiling again");
-                Ok(None)
+            let engine = self.engine(concurrent, false)?;
+            // SAFETY: the file is one this program wrote whole, under a name made of the engine's settings and the digest of its source, in a
+            // folder that only the user may write to; whoever can change it can change the peapod binary's own data as well.
+            let again = |engine: &Engine| unsafe { Component::deserialize_file(engine, kept) };
+            match again(engine.wasmtime()) {
+                Ok(component) => return self.program(engine, &component, again).map(Some),
+                Err(error) => {
+                    tracing::warn!(file = %kept.display(), %error, "compiled code is unusable, compiling again");
+                }
             }
         }
+        Ok(None)
     }
 
     fn compile(&self, bytes: &[u8], kept: &Path, name: &str) -> Result<Arc<Program>, CodeError> {
         let _shown = Shown::new(&self.compiling, name);
-        let component = adapt::to_component(bytes)?;
-        let component = Component::from_binary(self.engine.wasmtime(), &component)
-            .map_err(|error| CodeError::Compile(format!("{error:#}")))?;
-        let program = self.program(&component, |engine| {
+        let bytes = adapt::to_component(bytes)?;
+        // What is of WASI 0.3 is not valid where functions cannot run at once, which shows before anything is compiled.
+        let plain = Component::from_binary(self.engine.wasmtime(), &bytes)
+            .ok()
+            .filter(|component| !Wants::of(&self.engine, component).p3);
+        let (engine, component, kept) = match plain {
+            Some(component) => (&self.engine, component, kept.to_owned()),
+            None => {
+                let engine = self.engine(true, false)?;
+                let component = Component::from_binary(engine.wasmtime(), &bytes)
+                    .map_err(|error| CodeError::Compile(format!("{error:#}")))?;
+                (engine, component, concurrent_code(kept))
+            }
+        };
+        let program = self.program(engine, &component, |engine| {
             let code = component.serialize()?;
             // SAFETY: the code was just made, by an engine whose settings for the compiler are the same.
             unsafe { Component::deserialize(engine, &code) }
         })?;
-        if let Err(error) = keep(&component, kept) {
+        if let Err(error) = keep(&component, &kept) {
             tracing::debug!(file = %kept.display(), %error, "compiled code is not kept");
         }
         Ok(program)
     }
 
+    /// The engine for components of WASI 0.3 or 0.2, and for many short-lived instances or a few.
+    fn engine(&self, concurrent: bool, pooling: bool) -> Result<&Arc<WasmEngine>, CodeError> {
+        let pooling = pooling || self.engine.is_pooling();
+        if !concurrent && pooling == self.engine.is_pooling() {
+            return Ok(&self.engine);
+        }
+        let cell = &self.others[usize::from(concurrent) * 2 + usize::from(pooling)];
+        if let Some(engine) = cell.get() {
+            return Ok(engine);
+        }
+        let allocation = if pooling {
+            Allocation::Pooling
+        } else {
+            Allocation::OnDemand
+        };
+        let engine = WasmEngine::with(allocation, concurrent)
+            .map_err(|error| CodeError::Link(format!("{error:#}")))?;
+        Ok(cell.get_or_init(|| engine))
+    }
+
     /// Links a component. `again` loads it for another engine: how an engine allocates changes nothing of the code.
     fn program(
         &self,
+        engine: &Arc<WasmEngine>,
         component: &Component,
         again: impl FnOnce(&Engine) -> wasmtime::Result<Component>,
     ) -> Result<Arc<Program>, CodeError> {
-        let http = Kind::of(&self.engine, component)?.http;
-        if !http || self.engine.is_pooling() {
-            return Program::new(&self.engine, component).map(Arc::new);
+        if !Kind::of(engine, component)?.http || engine.is_pooling() {
+            return Program::new(engine, component).map(Arc::new);
         }
-        let failed = |error: wasmtime::Error| CodeError::Link(format!("{error:#}"));
-        let engine = match self.pooled.get() {
-            Some(engine) => engine,
-            None => {
-                let engine = WasmEngine::new(Allocation::Pooling).map_err(failed)?;
-                self.pooled.get_or_init(|| engine)
-            }
-        };
-        let component = again(engine.wasmtime()).map_err(failed)?;
-        Program::new(engine, &component).map(Arc::new)
+        let pooled = self.engine(engine.is_concurrent(), true)?;
+        let component =
+            again(pooled.wasmtime()).map_err(|error| CodeError::Link(format!("{error:#}")))?;
+        Program::new(pooled, &component).map(Arc::new)
     }
+}
+
+/// Where the code of a component of WASI 0.3 is kept.
+fn concurrent_code(kept: &Path) -> PathBuf {
+    kept.with_extension("async.cwasm")
 }
 
 /// Writes whole or not at all: another peapod may be reading, and this one may be killed.

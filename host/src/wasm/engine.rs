@@ -1,4 +1,4 @@
-//! The one wasmtime engine of a host, its linkers, and the tick that lets guests be interrupted.
+//! The wasmtime engines of a host, their linkers, and the tick that lets guests be interrupted.
 
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Duration;
@@ -23,6 +23,8 @@ const CORE_INSTANCES_PER_COMPONENT: u32 = 16;
 pub struct WasmEngine {
     engine: Engine,
     allocation: Allocation,
+    /// It runs components of WASI 0.3, too.
+    concurrent: bool,
     /// One for each combination of what components want.
     linkers: [OnceLock<Linker<Guest>>; 4],
     ticker: Arc<Ticker>,
@@ -38,19 +40,27 @@ pub enum Allocation {
 }
 
 impl WasmEngine {
-    /// An engine; pooling falls back to allocation on demand where the address space is too small for the pool.
+    /// An engine for components of WASI 0.2; pooling falls back to allocation on demand where the address space is too small for the pool.
     pub fn new(allocation: Allocation) -> wasmtime::Result<Arc<Self>> {
+        Self::with(allocation, false)
+    }
+
+    /// As [`Self::new`]; `concurrent` for components of WASI 0.3. Only for these: what lets functions of a component run at once makes each of
+    /// its calls to the host a quarter slower.
+    pub(super) fn with(allocation: Allocation, concurrent: bool) -> wasmtime::Result<Arc<Self>> {
+        let make = |pooling| Engine::new(&config(pooling, concurrent));
         let engine = match allocation {
-            Allocation::Pooling => Engine::new(&config(true)).or_else(|error| {
+            Allocation::Pooling => make(true).or_else(|error| {
                 tracing::debug!(%error, "no pooling allocator here, allocating on demand");
-                Engine::new(&config(false))
+                make(false)
             })?,
-            Allocation::OnDemand => Engine::new(&config(false))?,
+            Allocation::OnDemand => make(false)?,
         };
         let ticker = Ticker::start(engine.weak());
         Ok(Arc::new(Self {
             engine,
             allocation,
+            concurrent,
             linkers: Default::default(),
             ticker,
         }))
@@ -59,6 +69,11 @@ impl WasmEngine {
     /// Whether it is right for many short-lived instances, or as right as one can be here.
     pub(super) fn is_pooling(&self) -> bool {
         self.allocation == Allocation::Pooling
+    }
+
+    /// Whether components of WASI 0.3 run on it.
+    pub(super) fn is_concurrent(&self) -> bool {
+        self.concurrent
     }
 
     pub(super) fn wasmtime(&self) -> &Engine {
@@ -89,10 +104,11 @@ impl WasmEngine {
     }
 }
 
-fn config(pooling: bool) -> Config {
+fn config(pooling: bool, concurrent: bool) -> Config {
     let mut config = Config::new();
     config
         .epoch_interruption(true)
+        .concurrency_support(concurrent)
         .max_wasm_stack(WASM_STACK_BYTES)
         .async_stack_size(FIBER_STACK_BYTES);
     if pooling {

@@ -69,24 +69,32 @@ impl Kind {
     }
 }
 
+impl Wants {
+    /// What the component imports. One for 0.3 may import 0.2 as well (its language's standard library does), and the other way round.
+    pub(super) fn of(engine: &WasmEngine, component: &Component) -> Self {
+        let p3 = |name: &str| name.starts_with("wasi:") && name.contains("@0.3.");
+        let kind = component.component_type();
+        Self {
+            p3: imports(engine, component).any(|name| p3(&name))
+                || kind.exports(engine.wasmtime()).any(|(name, _)| p3(name)),
+            http: imports(engine, component).any(|name| name.starts_with("wasi:http/")),
+        }
+    }
+}
+
+fn imports(engine: &WasmEngine, component: &Component) -> impl Iterator<Item = String> {
+    let kind = component.component_type();
+    let names = kind.imports(engine.wasmtime());
+    let names: Vec<_> = names.map(|(name, _)| name.to_owned()).collect();
+    names.into_iter()
+}
+
 impl Program {
     /// Links a component that was loaded for that engine.
     pub(super) fn new(engine: &Arc<WasmEngine>, component: &Component) -> Result<Self, CodeError> {
         let link = |error: wasmtime::Error| CodeError::Link(format!("{error:#}"));
         let Kind { http, p3 } = Kind::of(engine, component)?;
-        let imports: Vec<String> = component
-            .component_type()
-            .imports(engine.wasmtime())
-            .map(|(name, _)| name.to_owned())
-            .collect();
-        // A component for 0.3 may import 0.2 as well (its language's standard library does), and the other way round.
-        let wants = Wants {
-            p3: p3
-                || imports
-                    .iter()
-                    .any(|name| name.starts_with("wasi:") && name.contains("@0.3.")),
-            http: imports.iter().any(|name| name.starts_with("wasi:http/")),
-        };
+        let wants = Wants::of(engine, component);
         let linker = engine.linker(wants).map_err(link)?;
         let pre = linker.instantiate_pre(component).map_err(link)?;
         let entry = match (http, p3) {
@@ -103,7 +111,8 @@ impl Program {
             engine: Arc::clone(engine),
             entry,
             // Signals of a server go to the server, not to whichever request asks first.
-            takes_signals: !http && imports.iter().any(|name| name.starts_with(SIGNALS)),
+            takes_signals: !http
+                && imports(engine, component).any(|name| name.starts_with(SIGNALS)),
         })
     }
 }

@@ -11,7 +11,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use super::effects::{self, Ended, Kept, Running};
 use crate::engine::{Action, Config, Effect, EffectId, Event, Notice, Output, PodMachine};
 use crate::model::{
-    Attempt, ContainerName, Exit, Pod, PodMeta, PodStatus, PodUid, Seconds,
+    Allocatable, Attempt, ContainerName, Exit, Pod, PodMeta, PodStatus, PodUid, Seconds,
     TerminationMessagePolicy,
 };
 use crate::ports::{
@@ -34,6 +34,8 @@ pub struct Ports {
     pub logs: Arc<dyn Logs>,
     /// Time.
     pub clock: Arc<dyn Clock>,
+    /// What the machine has for pods: what a container without a limit is told it may have (rule H7).
+    pub allocatable: Allocatable,
 }
 
 /// What a worker is told from outside.

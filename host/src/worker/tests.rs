@@ -263,6 +263,7 @@ impl Test {
             runtime: Arc::new(Runtime(Arc::clone(&world))),
             logs: Arc::clone(&world) as _,
             clock,
+            allocatable: testing::allocatable(),
         };
         let (orders, inbox) = mpsc::unbounded_channel();
         let (told, updates) = mpsc::unbounded_channel();
