@@ -318,12 +318,12 @@ fn what_this_version_cannot_do_is_refused_with_its_field() {
             "spec.shareProcessNamespace",
         ),
         (
-            "volumes: [{name: v, secret: {secretName: s}}],",
+            "volumes: [{name: v, nfs: {server: s, path: /p}}],",
             "",
-            "spec.volumes[0].secret",
+            "spec.volumes[0].nfs",
         ),
         (
-            "volumes: [{name: v, emptyDir: {medium: Odd}}],",
+            "volumes: [{name: v, emptyDir: {medium: HugePages}}],",
             "",
             "spec.volumes[0].emptyDir.medium",
         ),

@@ -10,6 +10,7 @@ mod rules;
 mod secrets;
 mod services;
 mod status;
+mod volumes;
 
 use crate::model::{PodUid, Time};
 
