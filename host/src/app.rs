@@ -15,7 +15,7 @@ use crate::manifest::{LoadedConfigMap, LoadedPod, LoadedSecret, LoadedService, o
 use crate::model::{Allocatable, ImagePullPolicy};
 use crate::network::{NetworkSettings, NodePortFault, NodePorts, Refusal, Switch};
 use crate::node::{MemoryDir, Node, PodNotice, RunDir};
-use crate::ports::{Clock, ConfigSource, Image, ImageStore, PullError, PullRequest};
+use crate::ports::{Clock, ConfigSource, Image, ImageStore, PullError, PullRequest, ServiceSource};
 use crate::sandbox::{HostSettings, VirtualHosts};
 use crate::store::{ApiStore, Conflict};
 use crate::volumes::{LocalVolumes, VolumeSettings};
@@ -104,6 +104,8 @@ impl App {
             logs: Arc::new(queue),
             clock: Arc::clone(&clock),
             allocatable: settings.allocatable,
+            configs: Arc::clone(&store) as Arc<dyn ConfigSource>,
+            services: Arc::clone(&store) as Arc<dyn ServiceSource>,
         };
         let (notes, notices) = mpsc::unbounded_channel();
         let refusals = tell_refusals(

@@ -8,6 +8,7 @@
 
 mod bad_input;
 mod command;
+mod environment;
 mod harness;
 mod host;
 mod http;

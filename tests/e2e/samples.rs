@@ -221,6 +221,15 @@ fn every_other_manifest_ends_as_it_says() {
         log[0].starts_with("hello from peapod, not from $(NAME), on greeter in /tmp"),
         "{log:#?}"
     );
+    let ran = run(&place, "settings.yaml", &[]);
+    assert_eq!(
+        ran.output_of("app"),
+        [
+            "Welcome to our shop",
+            "db://shop@db/EUR 13 none",
+            "settings has 64 MiB"
+        ]
+    );
 }
 
 #[test]

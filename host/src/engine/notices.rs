@@ -13,6 +13,8 @@ pub(super) const DEADLINE_EXCEEDED: &str = "DeadlineExceeded";
 /// Message of rule B16.
 pub(super) const DEADLINE_TEXT: &str =
     "Pod was active on the node longer than the specified deadline";
+/// Reason of rule B6: what a container refers to is not there, or not right.
+pub(super) const NOT_CONFIGURED: &str = "CreateContainerConfigError";
 /// Waiting and terminated reason of rule A16.
 pub(super) const RESTARTING_ALL: &str = "RestartingAllContainers";
 

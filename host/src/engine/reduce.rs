@@ -98,7 +98,9 @@ fn done(facts: &mut Facts, desk: &mut Desk<'_>, effect: Effect, result: Result<O
         Effect::ReleaseHost => released(&mut facts.host, desk, result),
         Effect::UnmountVolumes => released(&mut facts.volumes, desk, result),
         Effect::Pull { container, .. } => pulled(facts, desk, &container, result),
-        Effect::Start { attempt, .. } => start_answered(facts, desk, &attempt, result),
+        Effect::Start { attempt, image_id } => {
+            start_answered(facts, desk, &attempt, image_id, result);
+        }
         Effect::RunHook { attempt, hook } => hook_returned(facts, desk, &attempt, hook, result),
         // TERM is sent once: if it can't be delivered, KILL follows all the same.
         Effect::Terminate { .. } => {}
@@ -158,6 +160,7 @@ fn start_answered(
     facts: &mut Facts,
     desk: &mut Desk<'_>,
     attempt: &Attempt,
+    image_id: String,
     result: Result<Output, Failure>,
 ) {
     let (round, ending) = (facts.round, facts.ending.is_some());
@@ -181,13 +184,20 @@ fn start_answered(
                 reason: "RunContainerError",
                 message: "the start did not say what was started".into(),
             });
-            slot.start_failed(desk.config, desk.now);
+            if failure.reason == notices::NOT_CONFIGURED {
+                slot.start_not_configured(image_id, desk.now);
+            } else {
+                slot.start_failed(desk.config, desk.now);
+            }
             if !ending {
-                desk.record(notices::start_failed(&slot.spec, &failure));
-                slot.waiting = Some(Waiting {
+                let notice = notices::start_failed(&slot.spec, &failure);
+                let waiting = Waiting {
                     reason: failure.reason,
                     message: Some(failure.message),
-                });
+                };
+                if slot.shows(waiting, desk.now) {
+                    desk.record(notice);
+                }
             }
             return;
         }

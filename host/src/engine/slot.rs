@@ -1,5 +1,7 @@
 //! What is known about one container of the pod.
 
+use std::time::Duration;
+
 use super::backoff::{Retry, Series};
 use super::restart::Verdict;
 use super::terminate::{Stop, StopCause};
@@ -25,6 +27,8 @@ pub(super) struct Slot {
     pub(super) restarts: Series,
     /// The wait before the next start; none before the first.
     pub(super) gap: Option<Gap>,
+    /// When the newest failure to start was told.
+    pub(super) told: Option<Time>,
 }
 
 /// Each start asks for the image anew (rule I2).
@@ -43,7 +47,26 @@ pub(super) struct Gap {
     pub(super) since: Time,
     /// The wait is over and on record in the series.
     pub(super) served: bool,
+    /// The wait is this one and none of the series.
+    pub(super) fixed: Option<Duration>,
 }
+
+impl Gap {
+    pub(super) const fn new(since: Time) -> Self {
+        Self {
+            since,
+            served: false,
+            fixed: None,
+        }
+    }
+}
+
+/// How soon a start is tried again that failed because what it refers to is not there, or not right yet: whoever adds it should not have to
+/// wait for a crash loop's back-off, for nothing has crashed (rule H5).
+const CONFIGURATION_WAIT: Duration = Duration::from_secs(1);
+
+/// How often the same fault of a configuration is told; a kubelet looks again every ten seconds and tells it each time.
+const TOLD_AGAIN: Duration = Duration::from_secs(10);
 
 /// A waiting reason and its detail.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -148,6 +171,7 @@ impl Slot {
             pull: Pull::default(),
             restarts: Series::default(),
             gap: None,
+            told: None,
         }
     }
 
@@ -214,10 +238,30 @@ impl Slot {
         if self.restarts.wait(&config.restarts, now).is_zero() {
             self.restarts.advance(&config.restarts, now, now);
         }
+        self.gap = Some(Gap::new(now));
+    }
+
+    /// The start in flight could not be configured. What was fetched for it is still there for the next try, which comes soon.
+    pub(super) fn start_not_configured(&mut self, image_id: String, now: Time) {
+        self.current = None;
+        self.pull.image = Some(image_id);
         self.gap = Some(Gap {
-            since: now,
-            served: false,
+            fixed: Some(CONFIGURATION_WAIT),
+            ..Gap::new(now)
         });
+    }
+
+    /// Keeps what is to be shown of a start that failed. Returns whether it is to be told, too.
+    pub(super) fn shows(&mut self, waiting: Waiting, now: Time) -> bool {
+        let known = self.waiting.as_ref() == Some(&waiting);
+        let fixed = self.gap.is_some_and(|gap| gap.fixed.is_some());
+        let lately = self.told.is_some_and(|told| now.since(told) < TOLD_AGAIN);
+        self.waiting = Some(waiting);
+        if known && fixed && lately {
+            return false;
+        }
+        self.told = Some(now);
+        true
     }
 
     /// Files the current instance as ended, once both its start and its exit are known. Returns whether it did.
@@ -233,10 +277,7 @@ impl Slot {
         if instance.post_start != HookRun::Failed {
             self.waiting = None;
         }
-        self.gap = Some(Gap {
-            since: exit.at,
-            served: false,
-        });
+        self.gap = Some(Gap::new(exit.at));
         self.before = self.ended.replace(Ended {
             number: instance.attempt.number,
             round,

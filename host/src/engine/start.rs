@@ -80,14 +80,13 @@ impl Slot {
 
     /// Whether the wait since the last instance or the last failed start is over (rules B9, B11).
     fn gap_is_over(&mut self, desk: &mut Desk<'_>) -> bool {
-        let Some(Gap {
-            since,
-            served: false,
-        }) = self.gap
-        else {
+        let Some(gap) = self.gap.filter(|gap| !gap.served) else {
             return true;
         };
-        let wait = self.restarts.wait(&desk.config.restarts, since);
+        let (since, restarts) = (gap.since, &desk.config.restarts);
+        let wait = gap
+            .fixed
+            .unwrap_or_else(|| self.restarts.wait(restarts, since));
         if !desk.has_come(since + wait) {
             if self.waiting.is_none() {
                 self.waiting = Some(notices::crash_loop_waiting(desk.pod, &self.spec, wait));
@@ -95,11 +94,13 @@ impl Slot {
             }
             return false;
         }
-        self.restarts
-            .advance(&desk.config.restarts, since, desk.now);
+        if gap.fixed.is_none() {
+            self.restarts
+                .advance(&desk.config.restarts, since, desk.now);
+        }
         self.gap = Some(Gap {
-            since,
             served: true,
+            ..gap
         });
         true
     }

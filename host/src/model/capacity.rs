@@ -14,3 +14,6 @@ pub struct Allocatable {
     /// `pods`
     pub pods: u32,
 }
+
+/// What the machine is called as a node. Not its own name, which is no pod's business and differs from run to run of the same manifest.
+pub const NODE_NAME: &str = "peapod";

@@ -7,11 +7,13 @@
 mod amount;
 mod capacity;
 mod config_map;
+mod environment;
 mod expand;
 mod files;
 mod ids;
 mod object;
 mod pod;
+mod pod_field;
 mod quantity;
 mod resource_field;
 mod secret;
@@ -22,18 +24,19 @@ pub(crate) mod testing;
 mod time;
 
 pub use amount::{Amount, QUANTITY_FORM};
-pub use capacity::Allocatable;
+pub use capacity::{Allocatable, NODE_NAME};
 pub use config_map::ConfigMap;
+pub use environment::{ConfigKind, ConfigRef, EnvFrom, EnvValue, EnvVar};
 pub use expand::expand;
 pub use files::{DownwardFile, DownwardValue, FileSource, Files, KeyToPath, Keys, MetaField};
 pub use ids::{Attempt, ContainerName, Namespace, PodName, PodUid, Uid};
 pub use object::ObjectMeta;
 pub use pod::{
-    Container, ContainerPort, ContainerRestart, Dns, DnsPolicy, EnvVar, ExitCodeOperator,
-    HostPathType, ImagePullPolicy, Medium, Mount, Pod, PodMeta, PodSpec, Protocol, Resources,
-    RestartAction, RestartPolicy, RestartRule, Role, SizeLimit, TerminationMessagePolicy, Volume,
-    VolumeSource,
+    Container, ContainerPort, ContainerRestart, Dns, DnsPolicy, ExitCodeOperator, HostPathType,
+    ImagePullPolicy, Medium, Mount, Pod, PodMeta, PodSpec, Protocol, Resources, RestartAction,
+    RestartPolicy, RestartRule, Role, SizeLimit, TerminationMessagePolicy, Volume, VolumeSource,
 };
+pub use pod_field::{PodAddresses, PodField};
 pub use quantity::{Bytes, Millicores};
 pub use resource_field::{Divided, ResourceField};
 pub use secret::Secret;

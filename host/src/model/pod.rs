@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::{
-    Bytes, ContainerName, Files, Millicores, Namespace, PodName, PodUid, QosClass, Seconds, Time,
+    Bytes, ContainerName, EnvFrom, EnvVar, Files, Millicores, Namespace, PodName, PodUid, QosClass,
+    Seconds, Time,
 };
 
 /// A validated, defaulted pod. Cheap to clone: the specification is shared.
@@ -51,14 +52,20 @@ pub struct PodSpec {
     pub grace: Seconds,
     /// `spec.activeDeadlineSeconds`; at least 1 (rule K46).
     pub active_deadline: Option<Seconds>,
-    /// The hostname every container sees (rule H9).
+    /// The pod's own name within its network (rule H9).
     pub hostname: String,
+    /// What a container is told its hostname is: the hostname or, with `setHostnameAsFQDN`, the fully qualified name (rule H9).
+    pub uts_hostname: String,
     /// The fully qualified name, when `spec.subdomain` is set (rule H9).
     pub fqdn: Option<String>,
     /// `spec.hostAliases`: IP address and names (rule H10).
     pub host_aliases: Vec<(String, Vec<String>)>,
     /// `spec.dnsPolicy` and `spec.dnsConfig` (rule H11).
     pub dns: Dns,
+    /// `spec.serviceAccountName`; there are no accounts, so it is a name and no more.
+    pub service_account: String,
+    /// `spec.enableServiceLinks` (rule H8).
+    pub service_links: bool,
     /// `spec.readinessGates[].conditionType` (rule C6).
     pub readiness_gates: Vec<String>,
     /// Fixed when the pod is created (rule B19, J2).
@@ -105,7 +112,9 @@ pub struct Container {
     pub args: Option<Vec<String>>,
     /// `workingDir`.
     pub working_dir: Option<String>,
-    /// `env`, in order; values not yet expanded (rule H3).
+    /// `envFrom`, in order (rule H3).
+    pub env_from: Vec<EnvFrom>,
+    /// `env`, in order; values not yet resolved (rule H3).
     pub env: Vec<EnvVar>,
     /// `ports`: what it says it listens on; only `hostPort` opens anything.
     pub ports: Vec<ContainerPort>,
@@ -183,15 +192,6 @@ pub enum DnsPolicy {
     Default,
     /// `dnsConfig` only.
     None,
-}
-
-/// An environment variable with a literal value.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EnvVar {
-    /// `name`.
-    pub name: String,
-    /// `value`, before `$(NAME)` expansion (rule H2).
-    pub value: String,
 }
 
 /// `restartPolicy` of the pod or of a container.

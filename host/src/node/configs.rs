@@ -1,9 +1,9 @@
-//! The store as the place where volumes and environments find ConfigMaps and Secrets.
+//! The store as the place where volumes and environments find ConfigMaps, Secrets and Services.
 
 use std::sync::Arc;
 
-use crate::model::{ConfigMap, PodMeta, PodUid, Secret};
-use crate::ports::ConfigSource;
+use crate::model::{ConfigMap, PodMeta, PodUid, Secret, Service};
+use crate::ports::{ConfigSource, ServiceSource};
 use crate::store::ApiStore;
 
 impl ConfigSource for ApiStore {
@@ -17,5 +17,11 @@ impl ConfigSource for ApiStore {
 
     fn pod_meta(&self, pod: &PodUid) -> Option<PodMeta> {
         self.pod(pod).map(|stored| stored.pod.meta)
+    }
+}
+
+impl ServiceSource for ApiStore {
+    fn services(&self) -> Vec<Arc<Service>> {
+        Self::services(self)
     }
 }

@@ -1,7 +1,7 @@
 //! The machine as a node: every pod in the store gets a worker, and what workers say goes into the store.
 //!
 //! - owns: the workers by UID; whose volumes a change concerns, and whose hold too much; the run's folders and their clean-up; the store as a
-//!   [`crate::ports::ConfigSource`]
+//!   [`crate::ports::ConfigSource`] and [`crate::ports::ServiceSource`]
 //! - never does: decide anything about a pod; change what a worker said
 //! - talks to: `store`, `worker`, `engine` (its configuration)
 

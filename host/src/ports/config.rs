@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::model::{ConfigMap, PodMeta, PodUid, Secret};
+use crate::model::{ConfigMap, PodMeta, PodUid, Secret, Service};
 
 /// Looks up ConfigMaps and Secrets as they are now.
 pub trait ConfigSource: Send + Sync {
@@ -12,4 +12,10 @@ pub trait ConfigSource: Send + Sync {
     fn secret(&self, namespace: &str, name: &str) -> Option<Arc<Secret>>;
     /// The pod's metadata: labels and annotations may have changed since it was created (rule G9).
     fn pod_meta(&self, pod: &PodUid) -> Option<PodMeta>;
+}
+
+/// Looks up Services as they are now.
+pub trait ServiceSource: Send + Sync {
+    /// Every Service of every namespace.
+    fn services(&self) -> Vec<Arc<Service>>;
 }

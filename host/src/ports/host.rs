@@ -23,8 +23,10 @@ pub struct HostError(pub String);
 /// What all containers of one pod share. Created before the first container, gone after the last; it outlives every restart.
 #[derive(Clone)]
 pub struct LogicalHost {
-    /// The hostname (rule H9).
+    /// What containers are told their hostname is (rule H9).
     pub hostname: String,
+    /// The pod's own name within its network: the same, unless that is the fully qualified one (rule H9).
+    pub short: String,
     /// The fully qualified name, if the pod has a subdomain (rule H9).
     pub fqdn: Option<String>,
     /// `spec.hostAliases` (rule H10).
@@ -39,7 +41,8 @@ impl LogicalHost {
     /// The logical host of a pod on that network.
     pub fn new(pod: &Pod, net: Arc<PodNetwork>) -> Self {
         Self {
-            hostname: pod.spec.hostname.clone(),
+            hostname: pod.spec.uts_hostname.clone(),
+            short: pod.spec.hostname.clone(),
             fqdn: pod.spec.fqdn.clone(),
             aliases: pod.spec.host_aliases.clone(),
             net,
@@ -59,7 +62,7 @@ impl LogicalHost {
              fe00::2\tip6-allrouters\n",
         );
         text.push_str(&self.net.ip().to_string());
-        for name in self.fqdn.iter().chain([&self.hostname]) {
+        for name in self.fqdn.iter().chain([&self.short]) {
             text.push('\t');
             text.push_str(name);
         }
@@ -96,9 +99,22 @@ mod tests {
     use crate::model::testing;
 
     #[test]
+    fn h10_the_hosts_file_names_the_pod_and_is_a_kubelets_to_the_tab() {
+        let host = LogicalHost::of(&testing::pod());
+        assert_eq!(
+            host.hosts_file(),
+            "# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n\
+             fe00::0\tip6-localnet\nfe00::0\tip6-mcastprefix\nfe00::1\tip6-allnodes\nfe00::2\tip6-allrouters\n\
+             10.88.0.2\tpod\n"
+        );
+    }
+
+    #[test]
     fn h10_hosts_file_has_the_header_the_pod_and_the_aliases() {
         let mut host = LogicalHost::of(&testing::pod());
-        host.hostname = "web".into();
+        host.short = "web".into();
+        // What `setHostnameAsFQDN` makes of it is no second name.
+        host.hostname = "web.sub.default.svc.cluster.local".into();
         host.fqdn = Some("web.sub.default.svc.cluster.local".into());
         host.aliases = vec![("1.2.3.4".into(), vec!["a".into(), "b".into()])];
         let text = host.hosts_file();

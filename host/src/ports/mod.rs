@@ -1,6 +1,6 @@
 //! The contracts between the shells and the adapters, with their plain request and response types.
 //!
-//! - owns: the traits [`ImageStore`], [`Volumes`], [`ContainerRuntime`], [`LogicalHosts`], [`Container`], [`Exec`], [`LogSink`], [`Logs`], [`Clock`], [`ConfigSource`]
+//! - owns: the traits [`ImageStore`], [`Volumes`], [`ContainerRuntime`], [`LogicalHosts`], [`Container`], [`Exec`], [`LogSink`], [`Logs`], [`Clock`], [`ConfigSource`], [`ServiceSource`]
 //! - never does: anything; there is no logic here beyond small conversions
 //! - talks to: `model`; `network` and `ipc`, whose pods a [`LogicalHost`] carries
 
@@ -13,7 +13,7 @@ mod runtime;
 mod volumes;
 
 pub use clock::Clock;
-pub use config::ConfigSource;
+pub use config::{ConfigSource, ServiceSource};
 pub use futures::future::BoxFuture;
 pub use host::{HostError, LogicalHost, LogicalHosts};
 pub use images::{Image, ImageStore, PullError, PullRequest, Pulled};

@@ -68,6 +68,7 @@ impl VirtualHosts {
         if let Some(held) = self.pods().get(&pod.meta.uid) {
             return Ok(Arc::clone(&held.host));
         }
+        kernel_takes(&pod.spec.uts_hostname)?;
         let identity = self.identity(pod)?;
         let net = self.switch.attach(identity).map_err(refused)?;
         let made = self.furnish(pod, &net);
@@ -163,6 +164,19 @@ struct Wanted {
     listen: SocketAddr,
     pod_port: u16,
     protocol: Protocol,
+}
+
+/// Rule H9: what a kernel takes for a hostname. Only a fully qualified one can be longer; others were cut.
+fn kernel_takes(hostname: &str) -> Result<(), HostError> {
+    const MAX: usize = 64;
+    let length = hostname.len();
+    if length <= MAX {
+        return Ok(());
+    }
+    Err(HostError(format!(
+        "failed to construct FQDN from pod hostname and cluster domain, FQDN {hostname} is too long ({MAX} characters is the max, \
+         {length} characters requested)"
+    )))
 }
 
 fn refused(error: impl ToString) -> HostError {

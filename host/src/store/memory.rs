@@ -266,6 +266,16 @@ impl ApiStore {
         pods.cloned().collect()
     }
 
+    /// Every Service.
+    pub fn services(&self) -> Vec<Arc<Service>> {
+        let inner = self.lock();
+        let services = inner.objects.values().filter_map(|object| match object {
+            Object::Service(service) => Some(Arc::clone(&service.value)),
+            Object::Pod(_) | Object::ConfigMap(_) | Object::Secret(_) => None,
+        });
+        services.collect()
+    }
+
     /// Every object, and the version of the store that shows them so.
     pub fn list(&self) -> (Version, Vec<Object>) {
         let inner = self.lock();
@@ -531,5 +541,6 @@ mod tests {
         assert_eq!(store.list().0, 3);
         assert_eq!(store.list().1.len(), 3);
         assert_eq!(store.pods().len(), 1);
+        assert_eq!(store.services()[0].meta.name, "s");
     }
 }

@@ -1,5 +1,6 @@
 //! What a container is started with: argument vector (rules H1, H2), environment (rule H3), directory.
 
+use super::environment::Variables;
 use crate::model::{Container, expand};
 use crate::ports::{Image, LogicalHost};
 
@@ -8,19 +9,17 @@ use crate::ports::{Image, LogicalHost};
 pub(super) struct Invocation {
     pub(super) args: Vec<String>,
     pub(super) env: Vec<(String, String)>,
-    /// The variables that `$(NAME)` knows: the container's own, not the image's (rules H2, G12).
-    pub(super) own: Vec<(String, String)>,
     pub(super) working_dir: String,
 }
 
-/// Resolves what the pod and the image say.
+/// Resolves what the pod and the image say. `own` is what `$(NAME)` knows: the variables the pod gives, not the image's (rules H2, G12).
 pub(super) fn resolve(
     container: &Container,
     image: &Image,
     host: &LogicalHost,
+    own: &Variables,
 ) -> Result<Invocation, String> {
-    let own = own_variables(container);
-    let lookup = |name: &str| value(&own, name);
+    let lookup = |name: &str| own.get(name).map(String::as_str);
     let expanded = |words: &[String]| -> Vec<String> {
         words.iter().map(|word| expand(word, lookup)).collect()
     };
@@ -43,53 +42,27 @@ pub(super) fn resolve(
         );
     Ok(Invocation {
         args,
-        env: environment(&own, image, host),
-        own,
+        env: environment(own, image, host),
         working_dir,
     })
 }
 
-/// The container's variables in order, each of which sees the earlier ones.
-fn own_variables(container: &Container) -> Vec<(String, String)> {
-    let mut own: Vec<(String, String)> = Vec::new();
-    for variable in &container.env {
-        let value = expand(&variable.value, |name| value(&own, name));
-        set(&mut own, &variable.name, value);
-    }
-    own
-}
-
-/// The image's variables, then HOSTNAME, then the container's: later wins.
-fn environment(
-    own: &[(String, String)],
-    image: &Image,
-    host: &LogicalHost,
-) -> Vec<(String, String)> {
-    let mut env = image.env.clone();
-    set(&mut env, "HOSTNAME", host.hostname.clone());
-    for (name, value) in own {
-        set(&mut env, name, value.clone());
-    }
-    env
-}
-
-fn value<'a>(env: &'a [(String, String)], name: &str) -> Option<&'a str> {
-    let found = env.iter().find(|(key, _)| key == name);
-    found.map(|(_, value)| value.as_str())
-}
-
-fn set(env: &mut Vec<(String, String)>, name: &str, value: String) {
-    match env.iter_mut().find(|(key, _)| key == name) {
-        Some(found) => found.1 = value,
-        None => env.push((name.to_owned(), value)),
-    }
+/// The image's variables, then HOSTNAME, then the pod's: later wins.
+fn environment(own: &Variables, image: &Image, host: &LogicalHost) -> Vec<(String, String)> {
+    let mut env: Variables = image.env.iter().cloned().collect();
+    env.insert("HOSTNAME".to_owned(), host.hostname.clone());
+    env.extend(
+        own.iter()
+            .map(|(name, value)| (name.clone(), value.clone())),
+    );
+    env.into_iter().collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::resolve;
+    use crate::model::Container;
     use crate::model::testing;
-    use crate::model::{Container, EnvVar};
     use crate::ports::{Image, LogicalHost};
 
     fn words(text: &str) -> Option<Vec<String>> {
@@ -99,17 +72,19 @@ mod tests {
     fn run(container: &Container) -> super::Invocation {
         let image = Image {
             entrypoint: vec!["entry".into()],
-            cmd: vec!["cmd".into()],
+            cmd: vec!["$(A)".into()],
             env: vec![("PATH".into(), "/bin".into()), ("A".into(), "image".into())],
             ..Image::nowhere()
         };
-        resolve(container, &image, &LogicalHost::of(&testing::pod())).expect("resolved")
+        let own = [("B", "1-$(C)"), ("A", "1+")].map(|(k, v)| (k.to_owned(), v.to_owned()));
+        let host = LogicalHost::of(&testing::pod());
+        resolve(container, &image, &host, &own.into()).expect("resolved")
     }
 
     #[test]
     fn h1_command_and_args_replace_entrypoint_and_cmd() {
         for (command, args, expected) in [
-            ("-", "-", "entry cmd"),
+            ("-", "-", "entry $(A)"),
             ("-", "a b", "entry a b"),
             ("c d", "-", "c d"),
             ("c", "a b", "c a b"),
@@ -126,28 +101,36 @@ mod tests {
     }
 
     #[test]
-    fn h3_a_variable_sees_only_earlier_ones() {
+    fn h2_the_pods_variables_are_known_in_command_and_args_and_the_images_are_not() {
         let mut container = testing::container("c");
-        let pairs = [("A", "1"), ("B", "$(A)-$(C)"), ("C", "3"), ("A", "$(A)+")];
-        container.env = pairs
-            .map(|(name, value)| EnvVar {
-                name: name.into(),
-                value: value.into(),
-            })
-            .to_vec();
+        container.command = words("$(A)");
         container.args = words("$(B) $(PATH) $(HOSTNAME) $$(A)");
         let start = run(&container);
-        let get = |name| {
-            super::value(&start.env, name)
-                .unwrap_or("(unset)")
-                .to_owned()
-        };
-        assert_eq!([get("A"), get("B"), get("C")], ["1+", "1-$(C)", "3"]);
-        assert_eq!(get("HOSTNAME"), "pod");
         assert_eq!(
-            start.args[1..],
-            ["1-$(C)", "$(PATH)", "$(HOSTNAME)", "$(A)"],
-            "H2: what the image brings is not known to the pod"
+            start.args,
+            ["1+", "1-$(C)", "$(PATH)", "$(HOSTNAME)", "$(A)"]
         );
+        let mut plain = testing::container("c");
+        plain.args = None;
+        assert_eq!(
+            run(&plain).args,
+            ["entry", "$(A)"],
+            "nor is the image's cmd expanded"
+        );
+    }
+
+    #[test]
+    fn h3_the_pods_variables_win_over_the_images() {
+        let start = run(&testing::container("c"));
+        let env: Vec<_> = start.env.iter().map(|(k, v)| format!("{k}={v}")).collect();
+        assert_eq!(env, ["A=1+", "B=1-$(C)", "HOSTNAME=pod", "PATH=/bin"]);
+    }
+
+    #[test]
+    fn a_working_directory_is_the_containers_or_the_images_and_absolute() {
+        let mut container = testing::container("c");
+        assert_eq!(run(&container).working_dir, "/");
+        container.working_dir = Some("srv".into());
+        assert_eq!(run(&container).working_dir, "/srv");
     }
 }

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::command;
 use super::task::{Ports, Resources};
+use super::{command, environment};
 use crate::engine::{Failure, Output};
 use crate::model::{
     Attempt, Container as Spec, Exit, ImagePullPolicy, Pod, TerminationMessagePolicy,
@@ -55,7 +55,8 @@ pub(super) async fn create_host(ports: Ports, pod: Pod) -> Ended {
             };
             Ok((output, Kept::Host(host)))
         }
-        Err(error) => Err(failure("FailedCreatePodSandBox", error)),
+        // The notice says what failed; the error of its own would say it twice.
+        Err(error) => Err(failure("FailedCreatePodSandBox", error.0)),
     }
 }
 
@@ -111,9 +112,11 @@ pub(super) fn start_request(
         .volumes
         .as_ref()
         .ok_or_else(|| missing("the volumes"))?;
-    let start = command::resolve(spec, image, host).map_err(config)?;
+    let own = environment::resolve(ports.into(), pod, spec, host).map_err(config)?;
+    let start = command::resolve(spec, image, host, &own).map_err(config)?;
+    let own: Vec<_> = own.into_iter().collect();
     let mounts = volumes
-        .mounts(spec, &start.own)
+        .mounts(spec, &own)
         .map_err(|error| config(error.to_string()))?;
     let log = ports.logs.sink(LogSource {
         pod: pod.clone(),

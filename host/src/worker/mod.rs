@@ -6,6 +6,8 @@
 
 mod command;
 mod effects;
+mod environment;
+mod service_links;
 mod task;
 
 #[cfg(test)]

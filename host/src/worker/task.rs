@@ -15,8 +15,8 @@ use crate::model::{
     TerminationMessagePolicy,
 };
 use crate::ports::{
-    Clock, ContainerRuntime, Image, ImageStore, LogicalHost, LogicalHosts, Logs, PodVolumes,
-    Signal, Volumes,
+    Clock, ConfigSource, ContainerRuntime, Image, ImageStore, LogicalHost, LogicalHosts, Logs,
+    PodVolumes, ServiceSource, Signal, Volumes,
 };
 
 /// What a worker runs effects with.
@@ -34,6 +34,10 @@ pub struct Ports {
     pub logs: Arc<dyn Logs>,
     /// Time.
     pub clock: Arc<dyn Clock>,
+    /// Where ConfigMaps and Secrets are.
+    pub configs: Arc<dyn ConfigSource>,
+    /// Where Services are.
+    pub services: Arc<dyn ServiceSource>,
     /// What the machine has for pods: what a container without a limit is told it may have (rule H7).
     pub allocatable: Allocatable,
 }

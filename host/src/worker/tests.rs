@@ -10,13 +10,14 @@ use tokio::sync::{mpsc, watch};
 use super::{Order, Ports, Update, Worker};
 use crate::engine::Config;
 use crate::model::{
-    Container as Spec, Exit, ExitReason, Phase, Pod, PodStatus, PodUid, RestartPolicy, Seconds,
-    Time, testing,
+    ConfigKind, ConfigMap, ConfigRef, Container as Spec, EnvFrom, Exit, ExitReason, Phase, Pod,
+    PodStatus, PodUid, RestartPolicy, Seconds, Secret, Service, Time, testing,
 };
 use crate::ports::{
-    BoxFuture, Clock, Container, ContainerRuntime, HostError, Image, ImageStore, LogSink,
-    LogSource, LogStream, LogicalHost, LogicalHosts, Logs, MountError, PodVolumes, PullError,
-    PullRequest, Pulled, ReadyMount, Signal, StartError, StartRequest, Volumes,
+    BoxFuture, Clock, ConfigSource, Container, ContainerRuntime, HostError, Image, ImageStore,
+    LogSink, LogSource, LogStream, LogicalHost, LogicalHosts, Logs, MountError, PodVolumes,
+    PullError, PullRequest, Pulled, ReadyMount, ServiceSource, Signal, StartError, StartRequest,
+    Volumes,
 };
 
 /// Tokio's paused clock.
@@ -51,6 +52,7 @@ struct World {
     acts: Mutex<VecDeque<Act>>,
     /// What happened, in order.
     seen: Mutex<Vec<String>>,
+    config_maps: Mutex<Vec<Arc<ConfigMap>>>,
     clock: Arc<Paused>,
 }
 
@@ -136,6 +138,28 @@ impl LogSink for Tail {
     fn close(&self) {}
     fn tail(&self) -> String {
         "the last words".into()
+    }
+}
+
+impl ConfigSource for World {
+    fn config_map(&self, namespace: &str, name: &str) -> Option<Arc<ConfigMap>> {
+        let all = self.config_maps.lock().expect("unpoisoned");
+        let mut found = all.iter().filter(|map| map.meta.name == name);
+        found
+            .find(|map| map.meta.namespace.as_str() == namespace)
+            .cloned()
+    }
+    fn secret(&self, _: &str, _: &str) -> Option<Arc<Secret>> {
+        None
+    }
+    fn pod_meta(&self, _: &PodUid) -> Option<crate::model::PodMeta> {
+        None
+    }
+}
+
+impl ServiceSource for World {
+    fn services(&self) -> Vec<Arc<Service>> {
+        Vec::new()
     }
 }
 
@@ -254,6 +278,7 @@ impl Test {
         let world = Arc::new(World {
             acts: Mutex::new(acts.iter().copied().collect()),
             seen: Mutex::default(),
+            config_maps: Mutex::default(),
             clock: Arc::clone(&clock),
         });
         let ports = Ports {
@@ -264,6 +289,8 @@ impl Test {
             logs: Arc::clone(&world) as _,
             clock,
             allocatable: testing::allocatable(),
+            configs: Arc::clone(&world) as _,
+            services: Arc::clone(&world) as _,
         };
         let (orders, inbox) = mpsc::unbounded_channel();
         let (told, updates) = mpsc::unbounded_channel();
@@ -415,6 +442,37 @@ async fn b6_a_start_that_fails_is_told_and_tried_again() {
     };
     test.until(refused).await;
     test.until(phase(Phase::Succeeded)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn h5_a_container_waits_for_its_config_map_and_starts_when_it_is_there() {
+    let mut test = Test::of(&[Act::Exit(SOON, 0)], |spec| {
+        spec.mains[0].env_from = vec![EnvFrom {
+            prefix: String::new(),
+            object: ConfigRef {
+                kind: ConfigKind::ConfigMap,
+                name: "late".into(),
+                optional: false,
+            },
+        }];
+    });
+    let missing = |status: &PodStatus| {
+        matches!(&status.mains[0].state, crate::model::ContainerState::Waiting { reason, message }
+            if reason == "CreateContainerConfigError" && message.as_deref() == Some("configmap \"late\" not found"))
+    };
+    test.until(missing).await;
+    assert_eq!(test.seen(), ["mount", "create host"], "nothing was started");
+    tokio::time::sleep(Duration::from_secs(300)).await;
+    let late = Arc::new(testing::config_map("late", &[("A", "b")]));
+    test.world
+        .config_maps
+        .lock()
+        .expect("unpoisoned")
+        .push(late);
+    let before = test.started.elapsed();
+    test.until(phase(Phase::Succeeded)).await;
+    let waited = test.started.elapsed() - before;
+    assert!(waited < Duration::from_secs(2), "{waited:?}");
 }
 
 #[tokio::test(start_paused = true)]

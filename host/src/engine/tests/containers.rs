@@ -44,6 +44,58 @@ fn b6_a_start_error_is_shown_told_and_stays_until_a_start_succeeds() {
 }
 
 #[test]
+fn h5_a_start_that_is_not_configured_is_tried_each_second_and_told_every_ten() {
+    let mut d = pod(Always).main("m").idle();
+    d.fail("start m", "CreateContainerConfigError");
+    d.go();
+    d.did();
+    d.pass_secs(9);
+    assert_eq!(d.did(), ["start m#0"; 9], "what was pulled is still there");
+    let told = |d: &super::drive::Drive| {
+        let told = d.told();
+        let fault = told.iter().filter(|t| *t == "Failed: Error: it is broken");
+        fault.count()
+    };
+    assert_eq!(told(&d), 1);
+    d.pass_secs(591);
+    assert_eq!(told(&d), 61);
+    assert_eq!(d.state("m"), "Waiting CreateContainerConfigError");
+    d.heal("start m");
+    d.pass_secs(1);
+    assert_eq!(d.state("m"), "Running");
+    assert_eq!(d.container("m").restart_count, 0, "B13");
+}
+
+#[test]
+fn h5_waiting_for_a_configuration_is_no_crash() {
+    let mut d = pod(Always).main("m").run();
+    d.fail("start m", "CreateContainerConfigError");
+    d.exit("m", 1);
+    d.pass_secs(100);
+    assert_eq!(d.state("m"), "Waiting CreateContainerConfigError");
+    d.heal("start m");
+    d.pass_secs(1);
+    assert_eq!(d.state("m"), "Running");
+    d.exit("m", 1);
+    assert_eq!(d.state("m"), "Waiting CrashLoopBackOff");
+    let wait = d.sleeps().expect("a back-off");
+    assert_eq!(wait.as_secs(), 10, "B9: the first exit only");
+}
+
+#[test]
+fn h5_another_fault_of_the_configuration_is_told_at_once() {
+    let mut d = pod(Always).main("m").idle();
+    d.fail("start m", "CreateContainerConfigError");
+    d.go();
+    d.hold("start m");
+    d.pass_secs(1);
+    d.fail("start m", "CreateContainerConfigError");
+    d.break_off_saying("start m#0", "CreateContainerConfigError", "another thing");
+    assert!(d.was_told("Failed: Error: another thing"));
+    assert_eq!(d.waiting_message("m"), "another thing");
+}
+
+#[test]
 fn b6_a_restart_that_fails_shows_its_error_and_the_last_end() {
     let mut d = pod(Always).main("m").idle();
     d.fail("start m#1", "RunContainerError");

@@ -268,8 +268,12 @@ impl Drive {
 
     /// Lets a held effect end badly.
     pub(super) fn break_off(&mut self, effect: &str, reason: &'static str) {
+        self.break_off_saying(effect, reason, "it is broken");
+    }
+
+    pub(super) fn break_off_saying(&mut self, effect: &str, reason: &'static str, why: &str) {
         let (id, _) = self.take_held(effect);
-        let message = "it is broken".into();
+        let message = why.into();
         self.send(Event::Done {
             id,
             result: Err(Failure { reason, message }),

@@ -3,14 +3,14 @@
 use k8s_openapi::api::core::v1 as k8s;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
-use super::{protocol, restart_policy};
+use super::{environment, protocol, restart_policy};
 use crate::manifest::fault::Faults;
 use crate::manifest::path::Path;
 use crate::manifest::validate::IP;
 use crate::model::{
-    Amount, Bytes, Container, ContainerName, ContainerPort, ContainerRestart, EnvVar,
-    ExitCodeOperator, ImagePullPolicy, Millicores, Mount, Resources, RestartAction, RestartRule,
-    Role, TerminationMessagePolicy,
+    Amount, Bytes, Container, ContainerName, ContainerPort, ContainerRestart, ExitCodeOperator,
+    ImagePullPolicy, Millicores, Mount, Resources, RestartAction, RestartRule, Role,
+    TerminationMessagePolicy,
 };
 
 /// Converts `spec.containers` or, with `init`, `spec.initContainers`.
@@ -46,15 +46,12 @@ fn container(path: &Path<'_>, one: &k8s::Container, init: bool, faults: &mut Fau
         command: one.command.clone(),
         args: one.args.clone(),
         working_dir: one.working_dir.clone(),
-        env: one
-            .env
-            .iter()
-            .flatten()
-            .map(|variable| EnvVar {
-                name: variable.name.clone(),
-                value: variable.value.clone().unwrap_or_default(),
-            })
-            .collect(),
+        env_from: environment::from(one.env_from.as_deref().unwrap_or_default()),
+        env: environment::variables(
+            &path.field("env"),
+            one.env.as_deref().unwrap_or_default(),
+            faults,
+        ),
         ports: ports(
             &path.field("ports"),
             one.ports.as_deref().unwrap_or_default(),

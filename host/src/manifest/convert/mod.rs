@@ -2,6 +2,7 @@
 
 mod config_map;
 mod container;
+mod environment;
 mod qos;
 mod refusals;
 mod secret;
@@ -43,6 +44,10 @@ pub(super) fn pod(object: &k8s::Pod, created: Time) -> Result<Pod, Vec<FieldFaul
         .as_ref()
         .filter(|_| spec.hostname_override.is_none())
         .map(|subdomain| format!("{hostname}.{subdomain}.{}.svc.{ZONE}", meta.namespace));
+    let uts_hostname = match &fqdn {
+        Some(fqdn) if spec.set_hostname_as_fqdn == Some(true) => fqdn.clone(),
+        _ => hostname.clone(),
+    };
     let root = Path::root("spec");
     let model = PodSpec {
         init: container::list(
@@ -69,10 +74,8 @@ pub(super) fn pod(object: &k8s::Pod, created: Time) -> Result<Pod, Vec<FieldFaul
         ),
         grace: seconds(spec.termination_grace_period_seconds).unwrap_or_default(),
         active_deadline: seconds(spec.active_deadline_seconds),
-        hostname: match &fqdn {
-            Some(fqdn) if spec.set_hostname_as_fqdn == Some(true) => fqdn.clone(),
-            _ => hostname,
-        },
+        hostname,
+        uts_hostname,
         fqdn,
         host_aliases: spec
             .host_aliases
@@ -86,6 +89,12 @@ pub(super) fn pod(object: &k8s::Pod, created: Time) -> Result<Pod, Vec<FieldFaul
             })
             .collect(),
         dns: dns(spec),
+        // What admission writes into a pod that names none.
+        service_account: spec
+            .service_account_name
+            .clone()
+            .unwrap_or_else(|| "default".to_owned()),
+        service_links: spec.enable_service_links.unwrap_or(true),
         readiness_gates: spec
             .readiness_gates
             .iter()

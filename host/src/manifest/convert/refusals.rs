@@ -76,7 +76,6 @@ fn container(path: &Path<'_>, one: &k8s::Container, faults: &mut Faults) {
     no("readinessProbe", one.readiness_probe.is_some(), "probes");
     no("startupProbe", one.startup_probe.is_some(), "probes");
     no("lifecycle", one.lifecycle.is_some(), "hooks");
-    no("envFrom", one.env_from.is_some(), "variables from ConfigMaps and Secrets");
     no("volumeDevices", one.volume_devices.is_some(), "block devices");
     let ports = path.field("ports");
     for (at, port) in one.ports.iter().flatten().enumerate() {
@@ -86,8 +85,14 @@ fn container(path: &Path<'_>, one: &k8s::Container, faults: &mut Faults) {
     }
     let env = path.field("env");
     for (at, variable) in one.env.iter().flatten().enumerate() {
-        if variable.value_from.is_some() {
-            not_yet(&env.index(at).field("valueFrom"), "a value from elsewhere", faults);
+        let Some(from) = &variable.value_from else { continue };
+        let (path, resource) = (env.index(at), from.resource_field_ref.as_ref());
+        let path = path.field("valueFrom");
+        if from.file_key_ref.is_some() {
+            not_yet(&path.field("fileKeyRef"), "a value from a file that a container wrote", faults);
+        }
+        if resource.is_some_and(|resource| resource.resource.contains(".hugepages-")) {
+            not_yet(&path.field("resourceFieldRef").field("resource"), "huge pages", faults);
         }
     }
     let security = path.field("securityContext");

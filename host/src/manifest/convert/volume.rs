@@ -4,12 +4,12 @@ use k8s_openapi::api::core::v1 as k8s;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
 use super::container::pull_policy;
+use super::environment::resource_field;
 use crate::manifest::fault::Faults;
 use crate::manifest::path::Path;
 use crate::model::{
-    Amount, Bytes, ContainerName, Divided, DownwardFile, DownwardValue, FileSource, Files,
-    HostPathType, KeyToPath, Keys, Medium, MetaField, Millicores, ResourceField, SizeLimit, Volume,
-    VolumeSource,
+    Amount, Bytes, ContainerName, DownwardFile, DownwardValue, FileSource, Files, HostPathType,
+    KeyToPath, Keys, Medium, MetaField, SizeLimit, Volume, VolumeSource,
 };
 
 /// G6: what the defaults have filled in already.
@@ -190,26 +190,6 @@ fn meta_field(path: &str) -> Option<MetaField> {
             None => MetaField::Annotation(key("metadata.annotations")?),
         },
     })
-}
-
-/// H7. A divisor of 0 is none given.
-fn resource_field(wanted: &k8s::ResourceFieldSelector) -> Option<ResourceField> {
-    let divisor = wanted.divisor.as_ref();
-    let divisor = divisor.and_then(|text| Amount::parse(&text.0).ok());
-    let divisor = divisor.filter(|amount| !amount.is_zero());
-    let bytes = || Bytes(divisor.and_then(Amount::units).unwrap_or(1));
-    let (list, name) = wanted.resource.split_once('.')?;
-    let divided = match name {
-        "cpu" => Divided::Cpu(Millicores(divisor.and_then(Amount::millis).unwrap_or(1000))),
-        "memory" => Divided::Memory(bytes()),
-        "ephemeral-storage" => Divided::EphemeralStorage(bytes()),
-        _ => return None,
-    };
-    match list {
-        "limits" => Some(ResourceField::Limit(divided)),
-        "requests" => Some(ResourceField::Request(divided)),
-        _ => None,
-    }
 }
 
 fn host_path_type(

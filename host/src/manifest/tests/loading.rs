@@ -1,9 +1,9 @@
 use super::{ids, now};
 use crate::manifest::{Fault, Loaded, LoadedPod, load};
 use crate::model::{
-    Bytes, ContainerPort, Dns, DnsPolicy, FileSource, Files, HostPathType, ImagePullPolicy,
-    KeyToPath, Keys, Medium, Millicores, Protocol, QosClass, RestartPolicy, Role, Seconds,
-    VolumeSource,
+    Bytes, ContainerPort, Dns, DnsPolicy, EnvValue, FileSource, Files, HostPathType,
+    ImagePullPolicy, KeyToPath, Keys, Medium, Millicores, Protocol, QosClass, RestartPolicy, Role,
+    Seconds, VolumeSource,
 };
 
 fn read(text: &str) -> Result<Vec<Loaded>, Vec<Fault>> {
@@ -104,7 +104,7 @@ spec:
     assert_eq!(spec.init[1].pull_policy, ImagePullPolicy::Always);
     let app = &spec.mains[0];
     assert_eq!(app.pull_policy, ImagePullPolicy::IfNotPresent);
-    assert_eq!(app.env[1].value, "");
+    assert_eq!(app.env[1].value, EnvValue::Text(String::new()));
     let restart = app.restart.as_ref().unwrap();
     assert_eq!(
         (restart.policy, restart.rules[0].values.as_slice()),
@@ -338,14 +338,14 @@ fn what_this_version_cannot_do_is_refused_with_its_field() {
             "spec.containers[0].startupProbe",
         ),
         (
-            "",
-            "envFrom: [{secretRef: {name: s}}]",
-            "spec.containers[0].envFrom",
+            "volumes: [{name: v}],",
+            "env: [{name: A, valueFrom: {fileKeyRef: {volumeName: v, path: f, key: k}}}]",
+            "spec.containers[0].env[0].valueFrom.fileKeyRef",
         ),
         (
             "",
-            "env: [{name: A, valueFrom: {fieldRef: {fieldPath: metadata.name}}}]",
-            "spec.containers[0].env[0].valueFrom",
+            "env: [{name: A, valueFrom: {resourceFieldRef: {resource: limits.hugepages-2Mi}}}]",
+            "spec.containers[0].env[0].valueFrom.resourceFieldRef.resource",
         ),
         (
             "",
@@ -425,10 +425,39 @@ fn h9_a_hostname_is_cut_to_63_and_loses_what_may_not_end_it() {
     let name = format!("{}-{}", "a".repeat(62), "b".repeat(20));
     let text = pod("", "").replace("{name: p}", &format!("{{name: {name}}}"));
     assert_eq!(one(&text).pod.spec.hostname, "a".repeat(62));
+    assert_eq!(one(&text).pod.spec.uts_hostname, "a".repeat(62));
+    let text = pod("hostname: h,", "");
+    assert_eq!(one(&text).pod.spec.hostname, "h", "not the pod's name");
+}
+
+#[test]
+fn h9_a_subdomain_gives_a_full_name_which_is_the_hostname_if_the_pod_says_so() {
+    let full = "h.s.default.svc.cluster.local";
+    let spec = one(&pod("hostname: h, subdomain: s,", "")).pod.spec;
+    assert_eq!(spec.fqdn.as_deref(), Some(full));
+    assert_eq!((&*spec.hostname, &*spec.uts_hostname), ("h", "h"));
     let text = pod("hostname: h, subdomain: s, setHostnameAsFQDN: true,", "");
+    let spec = one(&text).pod.spec;
+    assert_eq!(spec.fqdn.as_deref(), Some(full));
+    assert_eq!((&*spec.hostname, &*spec.uts_hostname), ("h", full));
+    let spec = one(&pod("setHostnameAsFQDN: true,", "")).pod.spec;
+    assert_eq!((spec.fqdn.as_deref(), &*spec.uts_hostname), (None, "p"));
+}
+
+#[test]
+fn h9_an_override_wins_over_everything_and_has_no_domain() {
+    let text = pod("hostnameOverride: a.b.c, hostname: h, subdomain: s,", "");
+    let spec = one(&text).pod.spec;
+    assert_eq!((&*spec.hostname, &*spec.uts_hostname), ("a.b.c", "a.b.c"));
+    assert_eq!(spec.fqdn, None);
     assert_eq!(
-        one(&text).pod.spec.hostname,
-        "h.s.default.svc.cluster.local"
+        faults(&pod(
+            "hostnameOverride: h, subdomain: s, setHostnameAsFQDN: true,",
+            ""
+        )),
+        [
+            r#"pod.yaml: document 1: Pod "p": spec.hostnameOverride: Forbidden: may not be specified when setHostnameAsFQDN is true"#
+        ]
     );
 }
 

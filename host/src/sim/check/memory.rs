@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::engine::{Effect, EffectId, Event, Hook, Output, ProbeKind};
+use crate::engine::{Effect, EffectId, Event, Failure, Hook, Output, ProbeKind};
 use crate::model::{
     Attempt, Container, ContainerName, Exit, ExitReason, Pod, PodStatus, RestartAction, Role,
     Seconds, Time,
@@ -127,8 +127,9 @@ impl Memory {
             }
             Event::Done { id, result } => {
                 if let Some(effect) = self.in_flight.remove(id) {
-                    if result.is_err() {
+                    if let Err(failure) = result {
                         self.failed.push((now, effect.clone()));
+                        self.not_configured(&effect, failure);
                     }
                     self.done(effect, result.as_ref().ok());
                 }
@@ -156,6 +157,16 @@ impl Memory {
 
     fn grace_may_end(&mut self, at: Time) {
         self.grace_ends = Some(self.grace_ends.map_or(at, |before| before.min(at)));
+    }
+
+    /// A start that could not even be configured did not use its image: the next one may (rule H5).
+    fn not_configured(&mut self, effect: &Effect, failure: &Failure) {
+        if let Effect::Start { attempt, image_id } = effect
+            && failure.reason == "CreateContainerConfigError"
+        {
+            let container = attempt.container.clone();
+            self.pulled.insert(container, image_id.clone());
+        }
     }
 
     fn done(&mut self, effect: Effect, output: Option<&Output>) {
