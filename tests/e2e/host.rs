@@ -13,7 +13,7 @@ use peapod::network::NetworkSettings;
 use peapod::sandbox::HostSettings;
 use peapod::store::{Kind, Object};
 
-use crate::harness::{Place, guest, until};
+use crate::harness::{Place, guest};
 
 /// It ends with the test.
 pub(crate) struct Host {
@@ -160,7 +160,7 @@ impl Host {
     /// Waits until `/out/NAME` is this.
     pub(crate) fn wait_for(&self, name: &str, wanted: &str) {
         let mut found = String::new();
-        for _ in 0..600 {
+        for _ in 0..6000 {
             found = self.out(name);
             if found == wanted {
                 return;
@@ -235,6 +235,17 @@ pub(crate) fn pod_with(
 /// A script that shows again and again what this command prints, under that name.
 pub(crate) fn showing(name: &str, command: &str) -> String {
     format!(
-        "while true; do {command} > /out/{name}.new 2>/dev/null; mv /out/{name}.new /out/{name}; sleep 0.1; done"
+        "while true; do ( {command} ) > /out/{name}.new 2>/dev/null; mv /out/{name}.new /out/{name}; sleep 0.1; done"
     )
+}
+
+/// Waits until something is so, for as long as a busy machine may take to compile a shell first.
+pub(crate) fn until(what: &str, mut so: impl FnMut() -> bool) {
+    for _ in 0..6000 {
+        if so() {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    panic!("waited in vain: {what}");
 }

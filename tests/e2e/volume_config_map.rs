@@ -3,8 +3,7 @@
 //! Left out: the cases "as non-root" and "with FSGroup", for a component has no user. That an immutable object cannot be changed is for an API
 //! server to say; here stands what a pod sees of it.
 
-use crate::harness::until;
-use crate::host::{Host, pod};
+use crate::host::{Host, pod, until};
 use crate::volume_keys::{self as keys, Of};
 
 // conformance: [sig-storage] ConfigMap should be consumable from pods in volume (configmap_volume.go)

@@ -7,8 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use peapod::model::Phase;
 
-use crate::harness::until;
-use crate::host::{Host, pod};
+use crate::host::{Host, pod, until};
 
 const MOUNT: &str = ", {name: v, mountPath: /v}";
 const STAY: &str = "while true; do sleep 0.1; done";

@@ -145,6 +145,6 @@ pub(crate) fn immutable(of: Of) {
     host.apply(&(fixed + &of.object("free", "k: b") + &pod("p", &volumes, &mounts, &script)));
     host.wait_for("seen", "ab");
     host.remove(of.kind(), "fixed");
-    host.apply(&(of.object("fixed", "k: x") + &of.object("free", "k: y")));
-    host.wait_for("seen", "ay");
+    host.apply(&(of.object("fixed", "k: c") + &of.object("free", "k: d")));
+    host.wait_for("seen", "ad");
 }

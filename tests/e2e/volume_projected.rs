@@ -103,7 +103,7 @@ fn g10_all_sources_stand_under_one_mount_and_later_ones_win() {
 fn g10_what_only_a_cluster_can_project_is_refused_with_a_reason() {
     let place = Place::new();
     let ran = place.run(
-        "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec:\n  containers: [{name: c, image: x}]\n  \
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec:\n  serviceAccountName: me\n  containers: [{name: c, image: x}]\n  \
          volumes: [{name: v, projected: {sources: [{serviceAccountToken: {path: token}}]}}]\n",
         &[],
     );

@@ -9,7 +9,7 @@ use crate::model::{
 
 fn volumes(list: &str) -> Result<Vec<VolumeSource>, Vec<String>> {
     let text = format!(
-        "{{apiVersion: v1, kind: Pod, metadata: {{name: p}}, spec: {{containers: [{{name: c, image: x}}], volumes: [{list}]}}}}"
+        "{{apiVersion: v1, kind: Pod, metadata: {{name: p}}, spec: {{serviceAccountName: me, containers: [{{name: c, image: x}}], volumes: [{list}]}}}}"
     );
     let mut next = ids();
     match load("f.yaml", text.as_bytes(), &mut next, now()) {
@@ -67,7 +67,7 @@ fn g6_g7_a_secret_is_files_in_memory_with_modes_items_and_optional() {
 #[test]
 fn g10_a_projected_volume_is_its_sources_in_order() {
     let name = DownwardFile {
-        path: "n".into(),
+        path: "name".into(),
         mode: None,
         value: DownwardValue::Field(MetaField::Name),
     };
@@ -82,7 +82,7 @@ fn g10_a_projected_volume_is_its_sources_in_order() {
     };
     let source = one(
         "projected: {defaultMode: 0600, sources: [{secret: {name: s, optional: true}}, {configMap: {name: m}}, \
-         {downwardAPI: {items: [{path: n, fieldRef: {fieldPath: metadata.name}}]}}]}",
+         {downwardAPI: {items: [{path: name, fieldRef: {fieldPath: metadata.name}}]}}]}",
     );
     assert_eq!(source, VolumeSource::Files(expected));
 }
