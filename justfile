@@ -47,6 +47,8 @@ bench: guests
     tests/bench/network.sh
     tests/bench/ipc.sh
     tests/bench/http.sh
+    tests/bench/logs.sh
+    tests/bench/probes.sh
 
 # Licences and advisories of all dependencies, where cargo-deny and its data can be had
 deny:

@@ -9,10 +9,13 @@ use std::path::{Path, PathBuf};
 const MAY_USE: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("engine", &["model"]),
+    ("scheduling", &["model"]),
     ("manifest", &["model"]),
+    ("events", &["model", "engine"]),
     ("sim", &["model", "engine"]),
     // The logical host's parts know nobody but the model, so that the contracts can carry them as plain values.
-    ("network", &["model"]),
+    ("budget", &["model"]),
+    ("network", &["model", "budget"]),
     ("ipc", &["model"]),
     ("ports", &["model", "network", "ipc"]),
     ("sandbox", &["model", "ports", "network", "ipc"]),
@@ -20,15 +23,27 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("images", &["model", "ports"]),
     ("tree", &[]),
     ("volumes", &["model", "ports", "tree"]),
-    ("wasm", &["model", "ports", "tree", "network", "ipc"]),
-    ("logs", &["model", "ports"]),
+    (
+        "wasm",
+        &["model", "ports", "tree", "budget", "network", "ipc"],
+    ),
+    ("logs", &["model", "ports", "tree"]),
     ("clock", &["model", "ports"]),
     ("machine", &["model"]),
-    ("worker", &["model", "ports", "engine"]),
+    ("prober", &["model", "ports", "engine", "network"]),
+    ("worker", &["model", "ports", "engine", "prober"]),
     ("store", &["model"]),
     (
         "node",
-        &["model", "ports", "engine", "store", "worker", "tree"],
+        &[
+            "model",
+            "ports",
+            "engine",
+            "scheduling",
+            "store",
+            "worker",
+            "tree",
+        ],
     ),
     // The composition root and the commands see every room; nothing sees them.
     ("app", &["*"]),
@@ -36,7 +51,15 @@ const MAY_USE: &[(&str, &[&str])] = &[
 ];
 
 /// No async, no I/O, no clock, no randomness.
-const PURE: &[&str] = &["model", "engine", "manifest", "sim"];
+const PURE: &[&str] = &[
+    "model",
+    "engine",
+    "events",
+    "manifest",
+    "sim",
+    "scheduling",
+    "budget",
+];
 
 const IMPURE: &[&str] = &[
     "tokio",

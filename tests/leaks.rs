@@ -6,12 +6,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use peapod::app::{App, Settings};
+use peapod::app::{App, LogSettings, Settings};
 use peapod::engine::Config;
 use peapod::images::Overrides;
 use peapod::machine;
 use peapod::manifest::{Loaded, load};
-use peapod::model::{Seconds, Time};
+use peapod::model::{Allocatable, Seconds, Time};
 use peapod::network::{NetworkSettings, NetworkStats};
 use peapod::sandbox::HostSettings;
 
@@ -76,7 +76,7 @@ async fn batch(app: &mut App, number: usize) {
             changed = versions.changed() => changed.expect("the store is there"),
             // Their output has to go somewhere, or they would be slowed down.
             _lines = app.logs.next() => {}
-            _notice = app.notices.recv() => {}
+            _event = app.happened.recv() => {}
         }
     }
 }
@@ -110,8 +110,12 @@ fn pods_that_ended_leave_nothing_behind() {
             overrides: Overrides::default(),
             network: NetworkSettings::default(),
             hosts: HostSettings::default(),
+            logs: LogSettings::default(),
             containers: BATCH,
-            allocatable: machine::allocatable(place.path()),
+            allocatable: Allocatable {
+                pods: u32::MAX,
+                ..machine::allocatable(place.path())
+            },
         })
         .expect("a host");
         // What a host needs once (compiled code, pools, the log of the last 10,000 changes) is there after the first batches.

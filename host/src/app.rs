@@ -1,23 +1,26 @@
 //! The composition root: the only file that names concrete types of every room.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context as _;
 use tokio::sync::{broadcast, mpsc, watch};
 
 use crate::clock::RealClock;
 use crate::controllers::keep_endpoints;
-use crate::engine::{Config, Notice, NoticeKind};
+use crate::engine::{Config, Notice};
+use crate::events::{self, EventBook, Occurrence};
 use crate::images::{ContentStore, Images, Overrides};
-use crate::logs::{LogQueue, LogReader};
+use crate::logs::{FileSettings, LogDir, LogQueue, LogReader, Retention, Rotation};
 use crate::manifest::{LoadedConfigMap, LoadedPod, LoadedSecret, LoadedService, object};
-use crate::model::{Allocatable, ImagePullPolicy};
+use crate::model::{Allocatable, Event, EventType, ImagePullPolicy, ObjectRef, Time};
 use crate::network::{NetworkSettings, NodePortFault, NodePorts, Refusal, Switch};
-use crate::node::{MemoryDir, Node, PodNotice, RunDir};
-use crate::ports::{Clock, ConfigSource, Image, ImageStore, PullError, PullRequest, ServiceSource};
+use crate::node::{MemoryDir, Node, RunDir};
+use crate::ports::{
+    Clock, ConfigSource, Image, ImageStore, Logs, PullError, PullRequest, ServiceSource,
+};
 use crate::sandbox::{HostSettings, VirtualHosts};
-use crate::store::{ApiStore, Conflict};
+use crate::store::{ApiStore, Conflict, Kind};
 use crate::volumes::{LocalVolumes, VolumeSettings};
 use crate::wasm::{Allocation, CodeCache, WasmEngine, WasmRuntime};
 use crate::worker::Ports;
@@ -25,6 +28,9 @@ use crate::worker::Ports;
 /// For how many containers instances come from a pool: for fewer, setting it up takes longer than it saves; for more, their processes might
 /// find it empty.
 const POOLED_CONTAINERS: std::ops::Range<usize> = 16..1024;
+
+/// This machine, as a node.
+const NODE_NAME: &str = "peapod";
 
 /// What a host is made of.
 pub struct Settings {
@@ -38,10 +44,21 @@ pub struct Settings {
     pub network: NetworkSettings,
     /// How pods meet the machine.
     pub hosts: HostSettings,
+    /// How containers' output is kept.
+    pub logs: LogSettings,
     /// How many containers are expected, as far as it is known.
     pub containers: usize,
     /// What pods may request in all.
     pub allocatable: Allocatable,
+}
+
+/// How containers' output is kept.
+#[derive(Clone, Copy, Default)]
+pub struct LogSettings {
+    /// Of the files of one instance.
+    pub rotation: Rotation,
+    /// Of the logs of runs that are over.
+    pub retention: Retention,
 }
 
 /// A host: a store, the node that runs its pods, and what comes out of them.
@@ -50,8 +67,12 @@ pub struct App {
     pub store: Arc<ApiStore>,
     /// What containers write.
     pub logs: LogReader,
-    /// What happens to pods.
-    pub notices: mpsc::UnboundedReceiver<PodNotice>,
+    /// What happens to objects, each time it does.
+    pub happened: mpsc::UnboundedReceiver<Event>,
+    /// The events of the last hour.
+    pub events: Arc<Mutex<EventBook>>,
+    /// What the host itself has to say, beside its pods.
+    pub warnings: mpsc::UnboundedReceiver<String>,
     /// What is being compiled, by image.
     pub compiling: watch::Receiver<Vec<String>>,
     /// Time.
@@ -59,6 +80,8 @@ pub struct App {
     /// The pods' network.
     pub network: Arc<Switch>,
     tasks: [tokio::task::JoinHandle<()>; 3],
+    recorder: Recorder,
+    queue: Arc<LogQueue>,
     /// Removed with the app.
     _run_dir: Arc<RunDir>,
     _memory_dir: Arc<MemoryDir>,
@@ -79,7 +102,14 @@ impl App {
         let clock: Arc<dyn Clock> = Arc::new(RealClock::new());
         let code = Arc::new(CodeCache::new(engine, &code_dir(data_dir)));
         let compiling = code.compiling();
-        let (queue, logs) = LogQueue::new(Arc::clone(&clock));
+        let (warn, warnings) = mpsc::unbounded_channel();
+        let files = FileSettings {
+            root: logs_dir(data_dir),
+            rotation: settings.logs.rotation,
+            warn: Box::new(move |warning| drop(warn.send(warning))),
+        };
+        let (queue, logs) = LogQueue::with_files(Arc::clone(&clock), files);
+        let queue = Arc::new(queue);
         let store = Arc::new(ApiStore::default());
         let switch = Switch::new(settings.network)?;
         let images: Arc<dyn ImageStore> =
@@ -101,36 +131,47 @@ impl App {
             })),
             images,
             runtime: Arc::new(WasmRuntime::new(code, Arc::clone(&clock))),
-            logs: Arc::new(queue),
+            logs: Arc::clone(&queue) as Arc<dyn Logs>,
             clock: Arc::clone(&clock),
-            allocatable: settings.allocatable,
             configs: Arc::clone(&store) as Arc<dyn ConfigSource>,
             services: Arc::clone(&store) as Arc<dyn ServiceSource>,
+            allocatable: settings.allocatable,
         };
-        let (notes, notices) = mpsc::unbounded_channel();
-        let refusals = tell_refusals(
-            switch.refusals(),
-            Arc::clone(&store),
-            Arc::clone(&clock),
-            notes.clone(),
-        );
-        let refusals = tokio::spawn(refusals);
-        let endpoints = tokio::spawn(keep_services(Arc::clone(&store), Arc::clone(&switch)));
-        let node = Node::new(Arc::clone(&store), ports, settings.engine, notes);
+        let (told, happened) = mpsc::unbounded_channel();
+        let events = Arc::new(Mutex::new(EventBook::new(NODE_NAME)));
+        let recorder = Recorder {
+            store: Arc::clone(&store),
+            clock: Arc::clone(&clock),
+            book: Arc::clone(&events),
+            told,
+        };
+        let refusals = tokio::spawn(tell_refusals(switch.refusals(), recorder.clone()));
+        let services = keep_services(Arc::clone(&store), Arc::clone(&switch), recorder.clone());
+        let endpoints = tokio::spawn(services);
+        let teller = recorder.clone();
+        let node = Node::new(Arc::clone(&store), ports, settings.engine, move |note| {
+            teller.record(note.at, events::of_pod(&note.pod, note.notice));
+        });
         let node = tokio::spawn(node.run());
         let sweeper = Arc::clone(&run_dir);
+        let (logs_dir, retention, now) = (logs_dir(data_dir), settings.logs.retention, clock.now());
         tokio::task::spawn_blocking(move || {
             sweeper.sweep();
             MemoryDir::sweep();
+            crate::logs::sweep(&logs_dir, retention, now);
         });
         Ok(Self {
             store,
             logs,
-            notices,
+            happened,
+            events,
+            warnings,
             compiling,
             clock,
             network: switch,
             tasks: [node, refusals, endpoints],
+            recorder,
+            queue,
             _run_dir: run_dir,
             _memory_dir: memory_dir,
         })
@@ -138,6 +179,13 @@ impl App {
 
     /// Adds a pod; the node starts it at once.
     pub fn add(&self, loaded: LoadedPod, base_dir: Arc<Path>) -> Result<(), Conflict> {
+        let meta = &loaded.pod.meta;
+        let (namespace, name) = (meta.namespace.as_str(), meta.name.as_str());
+        if self.store.named(Kind::Pod, namespace, name).is_none() {
+            // Before the node sees the pod, or the first that happens to it there would be told before this (rule M3).
+            let scheduled = events::scheduled(&loaded.pod, NODE_NAME);
+            self.recorder.record(self.clock.now(), scheduled);
+        }
         let added = self.store.create_pod(loaded.pod, loaded.object, base_dir);
         added.map(drop)
     }
@@ -183,11 +231,12 @@ impl Drop for App {
         for task in &self.tasks {
             task.abort();
         }
+        self.queue.finish();
     }
 }
 
 /// Keeps the network's table of Services, and a door for each NodePort.
-async fn keep_services(store: Arc<ApiStore>, switch: Arc<Switch>) {
+async fn keep_services(store: Arc<ApiStore>, switch: Arc<Switch>, recorder: Recorder) {
     let (tables, mut changed) = watch::channel(());
     let network = Arc::clone(&switch);
     let endpoints = keep_endpoints(store, move |table| {
@@ -196,16 +245,9 @@ async fn keep_services(store: Arc<ApiStore>, switch: Arc<Switch>) {
     });
     let doors = async move {
         let mut doors = NodePorts::default();
-        while changed.changed().await.is_ok() {
+        while doors.due(&mut changed).await {
             for fault in doors.apply(&switch, &switch.services()).await {
-                let NodePortFault {
-                    namespace, name, ..
-                } = &fault;
-                tracing::warn!(
-                    "service {namespace}/{name}: node port {}: {}",
-                    fault.port,
-                    fault.error
-                );
+                recorder.node_port(&fault);
             }
         }
     };
@@ -213,32 +255,68 @@ async fn keep_services(store: Arc<ApiStore>, switch: Arc<Switch>) {
 }
 
 /// What a pod was refused of the real network becomes an event of it.
-async fn tell_refusals(
-    mut refusals: broadcast::Receiver<Refusal>,
+async fn tell_refusals(mut refusals: broadcast::Receiver<Refusal>, recorder: Recorder) {
+    loop {
+        match refusals.recv().await {
+            Ok(refusal) => recorder.refusal(&refusal),
+            Err(broadcast::error::RecvError::Lagged(_)) => {}
+            Err(broadcast::error::RecvError::Closed) => return,
+        }
+    }
+}
+
+/// Where everything that happens comes together.
+#[derive(Clone)]
+struct Recorder {
     store: Arc<ApiStore>,
     clock: Arc<dyn Clock>,
-    notes: mpsc::UnboundedSender<PodNotice>,
-) {
-    loop {
-        let refusal = match refusals.recv().await {
-            Ok(refusal) => refusal,
-            Err(broadcast::error::RecvError::Lagged(_)) => continue,
-            Err(broadcast::error::RecvError::Closed) => return,
-        };
-        let Some(object) = store.pod(&refusal.pod) else {
-            continue;
+    book: Arc<Mutex<EventBook>>,
+    told: mpsc::UnboundedSender<Event>,
+}
+
+impl Recorder {
+    fn record(&self, at: Time, what: Occurrence) {
+        let mut book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
+        let event = book.record(at, what).event;
+        drop(book);
+        let _ignored = self.told.send(event);
+    }
+
+    fn refusal(&self, refusal: &Refusal) {
+        let Some(object) = self.store.pod(&refusal.pod) else {
+            return;
         };
         let notice = Notice {
             container: None,
-            kind: NoticeKind::Warning,
+            kind: EventType::Warning,
             reason: "EgressDenied",
             message: format!("{}: denied by the pod's egress rules", refusal.what),
         };
-        let _ignored = notes.send(PodNotice {
-            pod: object.pod,
-            at: clock.now(),
-            notice,
-        });
+        self.record(self.clock.now(), events::of_pod(&object.pod, notice));
+    }
+
+    fn node_port(&self, fault: &NodePortFault) {
+        let NodePortFault {
+            namespace, name, ..
+        } = fault;
+        let Some(service) = self.store.named(Kind::Service, namespace, name) else {
+            return;
+        };
+        let about = ObjectRef {
+            kind: "Service",
+            namespace: namespace.as_str().into(),
+            name: name.clone(),
+            uid: service.uid(),
+            field_path: None,
+        };
+        let what = Occurrence {
+            about,
+            kind: EventType::Warning,
+            reason: "FailedNodePort".to_owned(),
+            message: format!("node port {}: {}", fault.port, fault.error),
+            component: "peapod",
+        };
+        self.record(self.clock.now(), what);
     }
 }
 
@@ -254,6 +332,15 @@ pub fn compile_image(data_dir: &Path, name: &str, image: &Image) -> anyhow::Resu
     let code = Arc::new(CodeCache::new(engine, &code_dir(data_dir)));
     let compiled = runtime.block_on(code.prepare(image, name));
     compiled.with_context(|| format!("image {name}"))
+}
+
+/// The logs of a data directory.
+pub fn logs(data_dir: &Path) -> LogDir {
+    LogDir::new(logs_dir(data_dir))
+}
+
+fn logs_dir(data_dir: &Path) -> PathBuf {
+    data_dir.join("logs")
 }
 
 fn code_dir(data_dir: &Path) -> PathBuf {

@@ -3,18 +3,20 @@
 //!
 //! `ARCHITECTURE.md` has the map; a room may use what stands above its group and never a sibling's inside:
 //!
-//! - pure: [`model`], [`manifest`], [`engine`] (and `sim`, its simulator, in tests)
-//! - the logical host: [`network`], [`ipc`]
+//! - pure: [`model`], [`manifest`], [`engine`], [`scheduling`], [`events`] (and `sim`, its simulator, in tests)
+//! - the logical host: [`budget`], [`network`], [`ipc`]
 //! - contracts: [`ports`]
 //! - adapters: [`images`], [`sandbox`], [`volumes`], [`wasm`], [`logs`], [`clock`], [`machine`], [`tree`]
-//! - shells: [`worker`], [`store`], [`node`], [`controllers`]
+//! - shells: [`prober`], [`worker`], [`store`], [`node`], [`controllers`]
 //! - composition and commands: [`app`], [`cli`]
 
 pub mod app;
+pub mod budget;
 pub mod cli;
 pub mod clock;
 pub mod controllers;
 pub mod engine;
+pub mod events;
 pub mod images;
 pub mod ipc;
 pub mod logs;
@@ -24,7 +26,9 @@ pub mod model;
 pub mod network;
 pub mod node;
 pub mod ports;
+pub mod prober;
 pub mod sandbox;
+pub mod scheduling;
 #[cfg(any(test, feature = "sim"))]
 pub mod sim;
 pub mod store;

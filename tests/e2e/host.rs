@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use peapod::app::{App, Settings};
+use peapod::app::{App, LogSettings, Settings};
 use peapod::engine::Config;
 use peapod::images::Overrides;
 use peapod::machine;
@@ -38,6 +38,7 @@ impl Host {
                 overrides: Overrides::default(),
                 network: NetworkSettings::default(),
                 hosts: HostSettings::default(),
+                logs: LogSettings::default(),
                 containers: 1,
                 allocatable: machine::allocatable(place.path()),
             })
@@ -172,8 +173,8 @@ impl Host {
 
     /// Whether a warning of that reason was told, with these words in it.
     pub(crate) fn told(&mut self, reason: &str, words: &str) -> bool {
-        while let Ok(told) = self.app.notices.try_recv() {
-            if told.notice.reason == reason && told.notice.message.contains(words) {
+        while let Ok(told) = self.app.happened.try_recv() {
+            if told.reason == reason && told.message.contains(words) {
                 return true;
             }
         }

@@ -345,6 +345,18 @@ fn sockets_of_wasi_0_3_carry_tcp_udp_and_names() {
 }
 
 #[test]
+fn a_stream_of_wasi_0_3_that_nobody_reads_holds_nobody_up_and_a_waiting_socket_connects() {
+    let place = Place::new();
+    let file = place.file(
+        "pod.yaml",
+        &pod("p3", &[], &[("c", "p3-net", "deaf, \"7000\"")]),
+    );
+    let ran = place.run_file(&file, &["--timeout", "60s"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert_eq!(ran.output_of("c"), ["datagram"]);
+}
+
+#[test]
 fn h10_h11_the_files_say_what_the_names_are() {
     let place = Place::with_images();
     let ran = place.run(
@@ -426,8 +438,21 @@ fn a_hundred_thousand_half_open_connections_end_at_a_limit_and_are_given_back() 
         .and_then(|n| n.parse::<u32>().ok());
     let begun = begun.expect("a number");
     assert!((100..100_000).contains(&begun), "{lines:?}");
-    assert!(lines[0].contains("limit"), "{lines:?}");
+    // Ports run out before sockets do.
+    assert!(lines[0].contains("address-in-use"), "{lines:?}");
     assert_eq!(lines[1], "half-open: closed");
+}
+
+#[test]
+fn as_many_connections_as_a_pod_may_have_fit_into_one_program() {
+    let lines = abuse("crowd, \"127.0.0.1:80\"");
+    let held = lines[0]
+        .split(' ')
+        .nth(1)
+        .and_then(|n| n.parse::<u32>().ok());
+    // Half of the pod's sockets, each of them with its streams and pollables: one handle too many would be a trap.
+    assert!(held.is_some_and(|n| n > 16_000), "{lines:?}");
+    assert_eq!(lines[1], "crowd: gone");
 }
 
 #[test]
@@ -441,10 +466,7 @@ fn a_peer_that_never_reads_makes_the_writer_wait_and_its_end_resets_it() {
         bytes.is_some_and(|n| (1..=8 << 20).contains(&n)),
         "{lines:?}"
     );
-    assert!(
-        lines[1].contains("ConnectionReset") || lines[1].contains("BrokenPipe"),
-        "{lines:?}"
-    );
+    assert!(lines[1].starts_with("unread: then Err("), "{lines:?}");
 }
 
 #[test]
@@ -510,7 +532,9 @@ fn o1_a_pods_bandwidth_holds_what_crosses_its_boundary_and_not_its_loopback() {
         "metadata: {annotations: {kubernetes.io/egress-bandwidth: 16M}, ",
         1,
     );
-    let file = place.file("pods.yaml", &[sink, limited].join("---\n"));
+    let service = "apiVersion: v1\nkind: Service\nmetadata: {name: sink}\nspec: {selector: {app: sink}, ports: [{port: 7000}]}\n";
+    let documents = [service.into(), sink, limited].join("---\n");
+    let file = place.file("pods.yaml", &documents);
     let run = Running::start(&place, &[file.to_str().expect("plain")]);
     run.wait_for("limited/out | send");
     run.wait_for("limited/inside | send");

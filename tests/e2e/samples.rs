@@ -185,6 +185,20 @@ fn kubia_tells_its_hostname_and_serves_until_it_is_stopped() {
 }
 
 #[test]
+fn probes_hold_back_a_server_and_watch_it_and_the_hook_delays_its_end() {
+    let place = Place::with_images();
+    let ran = run(&place, "probes.yaml", &["--timeout", "10s"]);
+    assert_eq!(ran.code, 124, "{}", ran.stderr);
+    let log = ran.output_of("kubia").join("\n");
+    for path in ["/ready", "/alive"] {
+        let asked = format!("Received request for {path} from ::ffff:10.88.0.1");
+        assert!(log.contains(&asked), "{path}: {log}");
+    }
+    assert_eq!(ran.container("kubia")["restartCount"], 0);
+    assert_eq!(ran.terminated("kubia")["exitCode"], 143);
+}
+
+#[test]
 fn every_other_manifest_ends_as_it_says() {
     let place = Place::with_images();
     for (name, code, phase) in [

@@ -16,7 +16,7 @@ fn two_hundred_pods_of_two_containers_succeed_in_one_run() {
         })
         .collect();
     place.file("pods.yaml", &pods.join("---\n"));
-    let ran = place.peapod(&["run", "-o", "json", "pods.yaml"]);
+    let ran = place.peapod(&["run", "-o", "json", "--capacity", "pods=200", "pods.yaml"]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     let items = ran.object()["items"].clone();
     let items = items.as_array().expect("a list");

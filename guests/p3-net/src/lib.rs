@@ -1,5 +1,6 @@
 //! Sockets by WASI 0.3: `p3-net serve PORT` echoes one TCP connection and one datagram on that port; `p3-net connect PORT` sends both and holds
-//! the answers against what it sent, after a look-up of `localhost`, and prints `ok`.
+//! the answers against what it sent, after a look-up of `localhost`, and prints `ok`;
+//! `p3-net deaf PORT` sends to a socket of its own whose stream nobody wants to read, and connects a UDP socket on which it waits already.
 
 use wasip3::cli::{environment, stdout};
 use wasip3::clocks::monotonic_clock;
@@ -21,6 +22,7 @@ impl wasip3::exports::cli::run::Guest for Net {
         let done = match args.get(1).map(String::as_str) {
             Some("serve") => serve(port).await,
             Some("connect") => connect(port).await,
+            Some("deaf") => deaf(port).await,
             _ => return Err(()),
         };
         let text = match &done {
@@ -106,6 +108,40 @@ async fn connect(port: u16) -> Result<String, ErrorCode> {
         return Err(ErrorCode::Other(Some(format!("{from:?}"))));
     }
     Ok("ok".into())
+}
+
+async fn deaf(port: u16) -> Result<String, ErrorCode> {
+    let listener = TcpSocket::create(IpAddressFamily::Ipv4)?;
+    listener.bind(loopback(port))?;
+    let mut accepted = listener.listen()?;
+    let client = TcpSocket::create(IpAddressFamily::Ipv4)?;
+    client.connect(loopback(port)).await?;
+    let server = accepted.next().await.ok_or(ErrorCode::ConnectionAborted)?;
+    let (bytes, received) = server.receive();
+    drop(bytes);
+    received.await?;
+    let (mut writer, reader) = wasip3::wit_stream::new();
+    let sent = client.send(reader);
+    // Far more than waits anywhere.
+    for _ in 0..100 {
+        let left = writer.write_all(vec![7; MESSAGE]).await;
+        if !left.is_empty() {
+            return Err(ErrorCode::Other(Some(format!("{} bytes left", left.len()))));
+        }
+    }
+    drop(writer);
+    sent.await?;
+
+    let (waiting, peer) = (UdpSocket::create(IpAddressFamily::Ipv4)?, UdpSocket::create(IpAddressFamily::Ipv4)?);
+    waiting.bind(loopback(port))?;
+    peer.bind(loopback(port + 1))?;
+    let (heard, told) = both(waiting.receive(), async {
+        waiting.connect(loopback(port + 1))?;
+        peer.send(b"datagram".to_vec(), Some(loopback(port))).await
+    })
+    .await;
+    told?;
+    Ok(String::from_utf8_lossy(&heard?.0).into_owned())
 }
 
 /// At once: a stream that nobody reads from holds up whoever writes.

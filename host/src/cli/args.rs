@@ -8,6 +8,7 @@ use ipnet::Ipv4Net;
 
 use super::capacity::{self, Capacity};
 use super::publish::{self, Wanted};
+use crate::model::{Amount, Time};
 use crate::network::EgressPolicy;
 
 /// Run Kubernetes Pods of WebAssembly containers: no root, no daemon, no cluster
@@ -49,6 +50,8 @@ impl Global {
 pub(super) enum Command {
     /// Run the pods of manifests until each has ended
     Run(Run),
+    /// Print what containers wrote, while their pods run or after
+    Logs(Logs),
     /// Work with the images in the local store
     #[command(subcommand)]
     Image(Image),
@@ -81,7 +84,8 @@ pub(super) struct Run {
     #[arg(long, value_parser = publish::parse, value_name = "[ADDR:]PORT:POD[:PORT]")]
     pub(super) publish: Vec<Wanted>,
     /// What pods may reach outside: none, dns, all, host[:PORT], CIDR[:PORT], or several with commas [default: none, or what a pod's
-    /// annotation peapod.dev/egress says; if given, annotations only narrow it]
+    /// annotation peapod.dev/egress says of all; if given, annotations only narrow it]. This machine is reached with host only, by whatever
+    /// address; names are looked up with dns or all; link-local and metadata addresses have to be named
     #[arg(long, value_name = "RULES")]
     pub(super) egress: Option<EgressPolicy>,
     /// Where pods' addresses come from
@@ -90,12 +94,66 @@ pub(super) struct Run {
     /// Where Services' addresses come from; the tenth is the DNS server's
     #[arg(long, value_name = "CIDR", default_value = "10.89.0.0/16")]
     pub(super) service_cidr: Ipv4Net,
+    /// Begin a new log file when an instance's has this size
+    #[arg(long, value_parser = bytes, default_value = "10Mi", value_name = "SIZE")]
+    pub(super) log_max_size: u64,
+    /// Keep so many log files of an instance
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..), default_value_t = 5, value_name = "COUNT")]
+    pub(super) log_max_files: u32,
+    /// Remove logs of past runs, the oldest first, while all logs together are larger
+    #[arg(long, value_parser = bytes, default_value = "1Gi", value_name = "SIZE")]
+    pub(super) log_keep_size: u64,
+    /// Remove logs of past runs after this time
+    #[arg(long, value_parser = duration, default_value = "168h", value_name = "TIME")]
+    pub(super) log_keep_for: Duration,
     /// What pods may request in all: cpu, memory, ephemeral-storage, pods [default: what this machine has, and 110 pods]
     #[arg(long, value_parser = capacity::parse, value_name = "RESOURCE=QUANTITY,…")]
     pub(super) capacity: Option<Capacity>,
     /// Run FILE where a manifest says image NAME (may be repeated)
     #[arg(long = "image", value_parser = image_override, value_name = "NAME=FILE")]
     pub(super) images: Vec<(String, PathBuf)>,
+}
+
+#[derive(ClapArgs)]
+pub(super) struct Logs {
+    /// The pod
+    pub(super) pod: String,
+    /// One of its containers [default: the one its annotation kubectl.kubernetes.io/default-container names, or the first]
+    #[arg(value_name = "CONTAINER", conflicts_with = "container")]
+    pub(super) positional: Option<String>,
+    /// The same
+    #[arg(short, long)]
+    pub(super) container: Option<String>,
+    /// The pod's namespace
+    #[arg(short, long, default_value = "default")]
+    pub(super) namespace: String,
+    /// Wait for more, across restarts, until the container can write no more
+    #[arg(short, long)]
+    pub(super) follow: bool,
+    /// Of the instance before the last restart
+    #[arg(short, long)]
+    pub(super) previous: bool,
+    /// So many of the last lines; -1 for all
+    #[arg(long, default_value_t = -1, allow_hyphen_values = true, value_name = "LINES")]
+    pub(super) tail: i64,
+    /// Only what is no older than this
+    #[arg(long, value_parser = duration, value_name = "TIME")]
+    pub(super) since: Option<Duration>,
+    /// Only what is no older than this time (RFC 3339)
+    #[arg(long, value_parser = timestamp, value_name = "DATE", conflicts_with = "since")]
+    pub(super) since_time: Option<Time>,
+    /// Begin each line with the time at which it was written
+    #[arg(long)]
+    pub(super) timestamps: bool,
+    /// At most so many bytes
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..), value_name = "BYTES")]
+    pub(super) limit_bytes: Option<u64>,
+    /// Of all containers of the pod
+    #[arg(long, conflicts_with_all = ["container", "positional"])]
+    pub(super) all_containers: bool,
+    /// Begin each line with `[pod/POD/CONTAINER] `
+    #[arg(long)]
+    pub(super) prefix: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -174,6 +232,23 @@ fn duration(text: &str) -> Result<Duration, String> {
         .parse()
         .map_err(|_| "a time looks like 30s, 500ms, 1.5m or 2h")?;
     Duration::try_from_secs_f64(number * seconds_per).map_err(|error| error.to_string())
+}
+
+/// `10Mi`, `1G`, `4096`: a quantity as Kubernetes writes it.
+fn bytes(text: &str) -> Result<u64, String> {
+    let amount = Amount::parse(text).ok();
+    match amount.and_then(|amount| amount.units()) {
+        Some(bytes) if bytes > 0 => Ok(bytes),
+        _ => Err("a size looks like 10Mi, 1G or 4096".into()),
+    }
+}
+
+fn timestamp(text: &str) -> Result<Time, String> {
+    let stamp: jiff::Timestamp = text
+        .parse()
+        .map_err(|_| "a date looks like 2026-01-31T12:00:00Z")?;
+    let nanos = u64::try_from(stamp.as_nanosecond()).unwrap_or(0);
+    Ok(Time::from_unix_nanos(nanos))
 }
 
 fn image_override(text: &str) -> Result<(String, PathBuf), String> {

@@ -8,6 +8,7 @@ mod args;
 mod capacity;
 mod image;
 mod input;
+mod logs;
 mod output;
 mod publish;
 mod run;
@@ -49,6 +50,7 @@ pub fn main() -> ExitCode {
     raise_descriptor_limit();
     let result = match args.command {
         Command::Run(run) => run::run(run, &args.global),
+        Command::Logs(logs) => logs::run(logs, &args.global),
         Command::Image(image) => image::run(image, &args.global),
     };
     match result {
@@ -64,6 +66,11 @@ pub fn main() -> ExitCode {
 fn complain(message: std::fmt::Arguments<'_>) {
     // Nobody may be listening on standard error; there is nobody to tell then.
     let _ignored = writeln!(std::io::stderr(), "error: {message}");
+}
+
+/// What is no reason to stop.
+fn warn(message: std::fmt::Arguments<'_>) {
+    let _ignored = writeln!(std::io::stderr(), "warning: {message}");
 }
 
 /// Every container holds a few descriptors, and a login's soft limit is often 1024: the hard limit is what the machine really allows.

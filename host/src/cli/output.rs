@@ -4,9 +4,7 @@ use std::collections::HashMap;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::Arc;
 
-use crate::engine::NoticeKind;
-use crate::model::{PodName, Role, Time};
-use crate::node::PodNotice;
+use crate::model::{Event, EventType, PodName, Time};
 use crate::ports::{LogLine, LogStream};
 
 /// ANSI foreground colours that read well on light and dark.
@@ -92,23 +90,28 @@ impl Printer {
         }
     }
 
-    pub(super) fn notice(&self, note: &PodNotice) {
-        let warning = note.notice.kind == NoticeKind::Warning;
+    /// Something happened; whatever the book of events makes of it, each time is shown.
+    pub(super) fn event(&self, event: &Event) {
+        let warning = event.kind == EventType::Warning;
         if !self.events && !warning {
             return;
         }
-        let place = match &note.notice.container {
-            Some((Role::Main, name)) => format!(" spec.containers{{{name}}}"),
-            Some((_, name)) => format!(" spec.initContainers{{{name}}}"),
-            None => String::new(),
+        let Event { about, count, .. } = event;
+        let place = about.field_path.as_ref();
+        let place = place.map(|path| format!(" {path}")).unwrap_or_default();
+        let times = if *count > 1 {
+            format!(" (x{count})")
+        } else {
+            String::new()
         };
-        let kind = if warning { "Warning" } else { "Normal" };
         let text = format!(
-            "{:>8.3}s {kind:7} {:18} pod/{}{place}: {}\n",
-            note.at.since(self.started).as_secs_f64(),
-            note.notice.reason,
-            note.pod.meta.name,
-            note.notice.message
+            "{:>8.3}s {:7} {:18} {}/{}{place}: {}{times}\n",
+            event.last.since(self.started).as_secs_f64(),
+            event.kind.as_str(),
+            event.reason,
+            about.kind.to_lowercase(),
+            about.name,
+            event.message
         );
         let text = match (self.colour_stderr, warning) {
             (true, true) => format!("\x1b[33m{text}\x1b[0m"),

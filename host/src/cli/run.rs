@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::app::{App, Settings, content_store};
+use crate::app::{App, LogSettings, Settings, content_store};
 use crate::clock::RealClock;
 use crate::engine::{Backoff, Config};
 use crate::images::{Images, Overrides, normalise};
+use crate::logs::{Retention, Rotation};
 use crate::machine;
 use crate::manifest::Addresses;
 use crate::model::{PodUid, Seconds, Time};
@@ -21,10 +22,13 @@ use super::args::{Global, Prefix, Run};
 use super::input::{self, Inputs};
 use super::output::Printer;
 use super::status_line::StatusLine;
-use super::{complain, exit, publish, summary};
+use super::{complain, exit, publish, summary, warn};
 
 /// A volume that cannot be removed is tried again for ever by its pod's machine; a command has to end.
 const RELEASE_MAX: Duration = Duration::from_secs(10);
+
+/// Threads beside those on which guests compute.
+const SPARE_THREADS: usize = 2;
 
 pub(super) fn run(args: Run, global: &Global) -> anyhow::Result<u8> {
     let now = RealClock::new().now();
@@ -37,7 +41,10 @@ pub(super) fn run(args: Run, global: &Global) -> anyhow::Result<u8> {
         Err(faults) => return Ok(refuse(&faults)),
     };
     let data_dir = global.data_dir()?;
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let runtime = tokio::runtime::Builder::new_multi_thread()
+        // Guests that compute take one a core at most; what must not wait for them finds a thread all the same.
+        .worker_threads(cores + SPARE_THREADS)
         .enable_all()
         .build()?;
     let status = runtime.block_on(run_pods(args, inputs, data_dir, now));
@@ -86,6 +93,7 @@ async fn run_pods(args: Run, inputs: Inputs, data_dir: PathBuf, now: Time) -> an
         data_dir,
         engine: config(&args),
         overrides,
+        logs: log_settings(&args),
         containers,
         allocatable,
     })?;
@@ -169,6 +177,19 @@ fn config(args: &Run) -> Config {
     }
 }
 
+const fn log_settings(args: &Run) -> LogSettings {
+    LogSettings {
+        rotation: Rotation {
+            max_bytes: args.log_max_size,
+            max_files: args.log_max_files,
+        },
+        retention: Retention {
+            max_bytes: args.log_keep_size,
+            max_age: args.log_keep_for,
+        },
+    }
+}
+
 fn published(args: &Run, inputs: &Inputs) -> Result<Vec<Publish>, Vec<String>> {
     let pods: Vec<_> = inputs.pods.iter().map(|input| &input.loaded.pod).collect();
     let services: Vec<_> = inputs.services.iter().map(|one| &one.service).collect();
@@ -232,9 +253,12 @@ impl Session {
                         self.stop(app, Stopped::Interrupted);
                     }
                 }
-                Some(note) = app.notices.recv() => {
+                Some(event) = app.happened.recv() => {
                     let printer = &self.printer;
-                    self.line.aside(|| printer.notice(&note));
+                    self.line.aside(|| printer.event(&event));
+                }
+                Some(warning) = app.warnings.recv() => {
+                    self.line.aside(|| warn(format_args!("{warning}")));
                 }
                 Ok(()) = app.compiling.changed() => {
                     let names = app.compiling.borrow_and_update().clone();
@@ -313,8 +337,11 @@ impl Session {
         }
         let lines = app.logs.now();
         self.printer.lines(lines);
-        while let Ok(note) = app.notices.try_recv() {
-            self.printer.notice(&note);
+        while let Ok(event) = app.happened.try_recv() {
+            self.printer.event(&event);
+        }
+        while let Ok(warning) = app.warnings.try_recv() {
+            warn(format_args!("{warning}"));
         }
         let last = &mut self.last;
         let pods = self.pods.iter().filter_map(|uid| last.remove(uid));

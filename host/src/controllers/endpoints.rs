@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 use crate::model::{
     Condition, ConditionStatus, ConditionType, Namespace, Pod, Protocol, Role, Service,
@@ -138,12 +139,19 @@ pub fn endpoints<'a>(
                 ports: service.ports.iter().map(port).collect(),
                 endpoints,
                 publish_not_ready: service.publish_not_ready,
-                client_ip_affinity: matches!(service.affinity, SessionAffinity::ClientIp(_)),
+                client_ip_affinity: affinity(service.affinity),
             }
         })
         .collect();
     table.sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
     table
+}
+
+fn affinity(affinity: SessionAffinity) -> Option<Duration> {
+    match affinity {
+        SessionAffinity::None => None,
+        SessionAffinity::ClientIp(timeout) => Some(timeout.duration()),
+    }
 }
 
 fn port(port: &ServicePort) -> network::ServicePort {

@@ -82,6 +82,11 @@ impl PodMachine {
         self.status.clone()
     }
 
+    /// The pod is coming to its end: whatever runs is being stopped.
+    pub fn is_ending(&self) -> bool {
+        self.facts.ending.is_some()
+    }
+
     /// [`Action::Forget`] was said; no event changes anything any more.
     pub fn is_forgotten(&self) -> bool {
         self.forgotten

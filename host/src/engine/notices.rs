@@ -265,7 +265,164 @@ fn go_duration(duration: Duration) -> String {
 mod tests {
     use std::time::Duration;
 
+    use super::super::terminate::StopCause;
+    use super::super::{Failure, NoticeKind, ProbeKind};
     use super::go_duration;
+    use crate::model::{RestartPolicy, testing};
+
+    #[test]
+    fn m2_every_notice_has_kubernetes_type_reason_and_text() {
+        use NoticeKind::{Normal, Warning};
+        let never = testing::pod();
+        let mut always = never.clone();
+        let mut spec = (*always.spec).clone();
+        spec.restart_policy = RestartPolicy::Always;
+        always.spec = std::sync::Arc::new(spec);
+        let c = &testing::container("c");
+        let failed = |reason, message: &str| Failure {
+            reason,
+            message: message.into(),
+        };
+        let pull = |reason| super::pull_failed(c, &failed(reason, "why")).1;
+        let mount = "MountVolume.SetUp failed for volume \"v\" : configmap \"x\" not found";
+        let liveness = StopCause::Probe(ProbeKind::Liveness);
+        for (notice, kind, reason, message) in [
+            (
+                super::pulling(c),
+                Normal,
+                "Pulling",
+                "Pulling image \"image\"",
+            ),
+            (
+                super::already_present(c),
+                Normal,
+                "Pulled",
+                "Container image \"image\" already present on machine and can be accessed by the pod",
+            ),
+            (
+                super::pulled(c, 1234, Duration::from_millis(1500)),
+                Normal,
+                "Pulled",
+                "Successfully pulled image \"image\" in 1.5s (1.5s including waiting). Image size: 1234 bytes.",
+            ),
+            (super::created(c), Normal, "Created", "Container created"),
+            (super::started(c), Normal, "Started", "Container started"),
+            (
+                super::killing(&never, c, StopCause::PodEnds),
+                Normal,
+                "Killing",
+                "Stopping container c",
+            ),
+            (
+                super::killing(&always, c, liveness),
+                Normal,
+                "Killing",
+                "Container c failed liveness probe, will be restarted",
+            ),
+            (
+                super::killing(&never, c, StopCause::Probe(ProbeKind::Startup)),
+                Normal,
+                "Killing",
+                "Container c failed startup probe",
+            ),
+            (
+                super::killing(&never, c, StopCause::PostStart),
+                Normal,
+                "Killing",
+                "FailedPostStartHook",
+            ),
+            (
+                super::crash_loop(&never, c),
+                Warning,
+                "BackOff",
+                "Back-off restarting failed container c in pod pod_default(uid)",
+            ),
+            (
+                super::pull_back_off(c),
+                Normal,
+                "BackOff",
+                "Back-off pulling image \"image\"",
+            ),
+            (
+                pull("ErrImagePull"),
+                Warning,
+                "Failed",
+                "Failed to pull image \"image\": why",
+            ),
+            (
+                pull("ErrImageNeverPull"),
+                Warning,
+                "ErrImageNeverPull",
+                "Container image \"image\" is not present with pull policy of Never",
+            ),
+            (
+                pull("InvalidImageName"),
+                Warning,
+                "InspectFailed",
+                "Failed to apply default image tag \"image\": why",
+            ),
+            (
+                super::error(c, "ErrImagePull"),
+                Warning,
+                "Failed",
+                "Error: ErrImagePull",
+            ),
+            (
+                super::start_failed(c, &failed("CreateContainerConfigError", "detail")),
+                Warning,
+                "Failed",
+                "Error: detail",
+            ),
+            (
+                super::start_failed(c, &failed("RunContainerError", "")),
+                Warning,
+                "Failed",
+                "Error: RunContainerError",
+            ),
+            (
+                super::post_start_failed(c),
+                Warning,
+                "FailedPostStartHook",
+                "PostStartHook failed",
+            ),
+            (
+                super::pre_stop_failed(c),
+                Warning,
+                "FailedPreStopHook",
+                "PreStopHook failed",
+            ),
+            (
+                super::mount(&failed("FailedMount", mount)),
+                Warning,
+                "FailedMount",
+                mount,
+            ),
+            (
+                super::sandbox(&failed("FailedCreatePodSandBox", "why")),
+                Warning,
+                "FailedCreatePodSandBox",
+                "Failed to create pod sandbox: why",
+            ),
+            (
+                super::kill_failed(c, &failed("KillError", "why")),
+                Warning,
+                "FailedKillPod",
+                "error killing pod: why",
+            ),
+            (
+                super::deadline_exceeded(),
+                Normal,
+                "DeadlineExceeded",
+                "Pod was active on the node longer than the specified deadline",
+            ),
+            (super::evicted("Evicted", "why"), Warning, "Evicted", "why"),
+        ] {
+            assert_eq!(
+                (notice.kind, notice.reason, &*notice.message),
+                (kind, reason, message)
+            );
+        }
+    }
 
     #[test]
     fn durations_read_as_go_prints_them() {

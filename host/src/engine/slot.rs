@@ -142,9 +142,9 @@ impl Instance {
             attempt,
             started: None,
             exit: None,
-            post_start: HookRun::new(spec.has_post_start),
-            startup_passed: !spec.has_startup_probe,
-            readiness_passed: !spec.has_readiness_probe,
+            post_start: HookRun::new(spec.hooks.post_start.is_some()),
+            startup_passed: spec.probes.startup.is_none(),
+            readiness_passed: spec.probes.readiness.is_none(),
             failed_probe: None,
             stop: None,
         }

@@ -4,7 +4,7 @@ use super::backoff::{PATIENT, Retry};
 use super::desk::Desk;
 use super::slot::{HookRun, Instance, Slot};
 use super::{Effect, Hook, ProbeKind, notices};
-use crate::model::{Attempt, Role, Time};
+use crate::model::{Attempt, Container, Role, Seconds, Time};
 
 /// An instance is being stopped.
 #[derive(Clone, Debug)]
@@ -53,13 +53,28 @@ pub(super) fn stop_all(slots: &mut [Slot], deadline: Time, desk: &mut Desk<'_>) 
 
 /// Stops the containers that a failed probe or a failed postStart hook condemned.
 pub(super) fn stop_condemned(slots: &mut [Slot], desk: &mut Desk<'_>) {
-    let grace_ends = desk.now + desk.pod.spec.grace;
     for slot in slots {
         let cause = slot.current.as_ref().and_then(Instance::condemned);
         if let Some(cause) = cause {
-            slot.stop(cause, grace_ends, true, desk);
+            let grace = grace(cause, &slot.spec, desk);
+            slot.stop(cause, desk.now + grace, true, desk);
         }
     }
+}
+
+/// A probe may have a grace of its own, which may be longer than the pod's (rule D13).
+fn grace(cause: StopCause, container: &Container, desk: &Desk<'_>) -> Seconds {
+    let probes = &container.probes;
+    let probe = match cause {
+        StopCause::Probe(ProbeKind::Startup) => probes.startup.as_ref(),
+        StopCause::Probe(ProbeKind::Liveness) => probes.liveness.as_ref(),
+        StopCause::Probe(ProbeKind::Readiness)
+        | StopCause::PodEnds
+        | StopCause::PostStart
+        | StopCause::RestartAll => None,
+    };
+    let own = probe.and_then(|probe| probe.termination_grace);
+    own.unwrap_or(desk.pod.spec.grace)
 }
 
 impl Instance {
@@ -91,7 +106,7 @@ impl Slot {
         let attempt = instance.attempt.clone();
         let stop = instance.stop.get_or_insert_with(|| {
             desk.record(notices::killing(desk.pod, &self.spec, cause));
-            Stop::new(cause, deadline, self.spec.has_pre_stop)
+            Stop::new(cause, deadline, self.spec.hooks.pre_stop.is_some())
         });
         stop.deadline = stop.deadline.min(deadline);
         if cause == StopCause::RestartAll {

@@ -187,14 +187,8 @@ pub struct Notice {
     pub message: String,
 }
 
-/// `type` of an Event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NoticeKind {
-    /// `Normal`.
-    Normal,
-    /// `Warning`.
-    Warning,
-}
+/// `type` of the Event.
+pub use crate::model::EventType as NoticeKind;
 
 /// What the machine is told once, at its birth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -240,6 +240,8 @@ fn one(
     let place = place.clone();
     match object {
         Object::Pod(object) => {
+            let mut faults = faults;
+            faults.extend(convert::dropped(&document.value));
             let pod = settle(faults, convert::pod(&object, now))?;
             let object = *object;
             Ok(Loaded::Pod(Box::new(LoadedPod { place, object, pod })))

@@ -1,12 +1,13 @@
 //! The whole object as `kubectl get -o json` prints it.
 
 use k8s_openapi::api::core::v1 as k8s;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::{Map, Value, json};
 
 use super::convert::qos_class;
 use super::status::status as status_json;
 use super::time::object_time;
-use crate::model::{PodStatus, Seconds, Time};
+use crate::model::{Event, PodStatus, Seconds, Time};
 
 /// The pod with its status, keys sorted. Without a status it is as a server answers right after the create.
 pub fn pod(object: &k8s::Pod, status: Option<&PodStatus>) -> Value {
@@ -42,6 +43,44 @@ pub fn secret(object: &k8s::Secret) -> Value {
     sorted(serde_json::to_value(object).unwrap_or_default())
 }
 
+/// The Event, keys sorted (rule M1).
+pub fn event(event: &Event) -> Value {
+    let about = &event.about;
+    let source = &event.source;
+    let namespace = about.namespace.as_str().to_owned();
+    let object = k8s::Event {
+        metadata: ObjectMeta {
+            name: Some(event.name.clone()),
+            namespace: Some(namespace.clone()),
+            creation_timestamp: Some(object_time(event.first)),
+            ..ObjectMeta::default()
+        },
+        involved_object: k8s::ObjectReference {
+            api_version: Some("v1".to_owned()),
+            kind: Some(about.kind.to_owned()),
+            namespace: Some(namespace),
+            name: Some(about.name.clone()),
+            uid: Some(about.uid.to_string()),
+            field_path: about.field_path.clone(),
+            ..k8s::ObjectReference::default()
+        },
+        type_: Some(event.kind.as_str().to_owned()),
+        reason: Some(event.reason.clone()),
+        message: Some(event.message.clone()),
+        source: Some(k8s::EventSource {
+            component: Some(source.component.to_owned()),
+            host: Some(source.host.clone()),
+        }),
+        reporting_component: Some(source.component.to_owned()),
+        reporting_instance: Some(source.host.clone()),
+        first_timestamp: Some(object_time(event.first)),
+        last_timestamp: Some(object_time(event.last)),
+        count: i32::try_from(event.count).ok().or(Some(i32::MAX)),
+        ..k8s::Event::default()
+    };
+    sorted(serde_json::to_value(object).unwrap_or_default())
+}
+
 /// Marks an object as being deleted: by when, and with how much grace (rule F1).
 pub fn delete(object: &mut k8s::Pod, by: Time, grace: Seconds) {
     object.metadata.deletion_timestamp = Some(object_time(by));
@@ -72,5 +111,55 @@ fn sorted(value: Value) -> Value {
         }
         Value::Array(list) => Value::Array(list.into_iter().map(sorted).collect()),
         other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::model::{Event, EventSource, EventType, ObjectRef, Time};
+
+    #[test]
+    fn m1_an_event_has_the_fields_that_clients_read() {
+        let event = Event {
+            name: "pod.1".into(),
+            about: ObjectRef {
+                kind: "Pod",
+                namespace: "default".into(),
+                name: "pod".into(),
+                uid: "uid".into(),
+                field_path: Some("spec.containers{c}".into()),
+            },
+            kind: EventType::Warning,
+            reason: "BackOff".into(),
+            message: "why".into(),
+            source: EventSource {
+                component: "peapod",
+                host: "node".into(),
+            },
+            first: Time::from_unix_secs(0),
+            last: Time::from_unix_nanos(61_500_000_000),
+            count: 3,
+        };
+        let expected = json!({
+            "apiVersion": "v1",
+            "kind": "Event",
+            "metadata": {"name": "pod.1", "namespace": "default", "creationTimestamp": "1970-01-01T00:00:00Z"},
+            "involvedObject": {
+                "apiVersion": "v1", "kind": "Pod", "namespace": "default", "name": "pod", "uid": "uid",
+                "fieldPath": "spec.containers{c}",
+            },
+            "type": "Warning",
+            "reason": "BackOff",
+            "message": "why",
+            "source": {"component": "peapod", "host": "node"},
+            "reportingComponent": "peapod",
+            "reportingInstance": "node",
+            "firstTimestamp": "1970-01-01T00:00:00Z",
+            "lastTimestamp": "1970-01-01T00:01:01Z",
+            "count": 3,
+        });
+        assert_eq!(super::event(&event), expected);
     }
 }

@@ -1,6 +1,6 @@
 //! What a pod is, in types in which wrong states cannot be written.
 //!
-//! - owns: ids, [`Pod`], [`PodStatus`], [`Service`], [`ConfigMap`], [`Secret`], [`Allocatable`], quantities, [`Time`]
+//! - owns: ids, [`Pod`], [`PodStatus`], [`Service`], [`ConfigMap`], [`Secret`], [`Event`], [`Allocatable`], quantities, [`Time`]
 //! - never does: I/O, clocks, randomness, async; parsing of Kubernetes documents (that is `manifest`)
 //! - talks to: nobody; every room may use it
 
@@ -8,12 +8,14 @@ mod amount;
 mod capacity;
 mod config_map;
 mod environment;
+mod event;
 mod expand;
 mod files;
 mod ids;
 mod object;
 mod pod;
 mod pod_field;
+mod probe;
 mod quantity;
 mod resource_field;
 mod secret;
@@ -27,6 +29,7 @@ pub use amount::{Amount, QUANTITY_FORM};
 pub use capacity::{Allocatable, NODE_NAME};
 pub use config_map::ConfigMap;
 pub use environment::{ConfigKind, ConfigRef, EnvFrom, EnvValue, EnvVar};
+pub use event::{Event, EventSource, EventType, ObjectRef};
 pub use expand::expand;
 pub use files::{DownwardFile, DownwardValue, FileSource, Files, KeyToPath, Keys, MetaField};
 pub use ids::{Attempt, ContainerName, Namespace, PodName, PodUid, Uid};
@@ -37,6 +40,7 @@ pub use pod::{
     RestartPolicy, RestartRule, Role, SizeLimit, TerminationMessagePolicy, Volume, VolumeSource,
 };
 pub use pod_field::{PodAddresses, PodField};
+pub use probe::{HookHandler, Hooks, HttpGet, PortRef, Probe, ProbeHandler, Probes};
 pub use quantity::{Bytes, Millicores};
 pub use resource_field::{Divided, ResourceField};
 pub use secret::Secret;

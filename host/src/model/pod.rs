@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::{
-    Bytes, ContainerName, EnvFrom, EnvVar, Files, Millicores, Namespace, PodName, PodUid, QosClass,
-    Seconds, Time,
+    Bytes, ContainerName, EnvFrom, EnvVar, Files, Hooks, Millicores, Namespace, PodName, PodUid,
+    Probes, QosClass, Seconds, Time,
 };
 
 /// A validated, defaulted pod. Cheap to clone: the specification is shared.
@@ -68,6 +68,10 @@ pub struct PodSpec {
     pub service_links: bool,
     /// `spec.readinessGates[].conditionType` (rule C6).
     pub readiness_gates: Vec<String>,
+    /// `spec.nodeName` as it was given: the pod is bound already, and no scheduler is asked (rule J5).
+    pub node_name: Option<String>,
+    /// `spec.resources`: of the pod as a whole.
+    pub resources: Resources,
     /// Fixed when the pod is created (rule B19, J2).
     pub qos: QosClass,
 }
@@ -134,14 +138,10 @@ pub struct Container {
     pub tty: bool,
     /// `securityContext.readOnlyRootFilesystem`.
     pub read_only_root: bool,
-    /// A startup probe is defined: the container counts as started only once it succeeded (rules A8, B14).
-    pub has_startup_probe: bool,
-    /// A readiness probe is defined (rule D12).
-    pub has_readiness_probe: bool,
-    /// A postStart hook is defined: the start is reported only when it returned (rule E1).
-    pub has_post_start: bool,
-    /// A preStop hook is defined: it runs before TERM and consumes the grace period (rule E2).
-    pub has_pre_stop: bool,
+    /// `startupProbe`, `livenessProbe`, `readinessProbe`; none of a regular init container (rule D15).
+    pub probes: Probes,
+    /// `lifecycle`; none of a regular init container (rule E9).
+    pub hooks: Hooks,
 }
 
 /// An entry of `ports`.

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{
-    Allocatable, Bytes, ConfigMap, Container, ImagePullPolicy, Millicores, ObjectMeta, Phase, Pod,
-    PodMeta, PodSpec, PodStatus, QosClass, Resources, RestartPolicy, Role, Seconds, Secret,
-    Service, ServiceType, SessionAffinity, TerminationMessagePolicy, Time,
+    Allocatable, Bytes, ConfigMap, Container, HookHandler, Hooks, ImagePullPolicy, Millicores,
+    ObjectMeta, Phase, Pod, PodMeta, PodSpec, PodStatus, PortRef, Probe, ProbeHandler, Probes,
+    QosClass, Resources, RestartPolicy, Role, Seconds, Secret, Service, ServiceType,
+    SessionAffinity, TerminationMessagePolicy, Time,
 };
 
 /// A main container without anything special.
@@ -30,11 +31,30 @@ pub(crate) fn container(name: &str) -> Container {
         stdin: false,
         tty: false,
         read_only_root: false,
-        has_startup_probe: false,
-        has_readiness_probe: false,
-        has_post_start: false,
-        has_pre_stop: false,
+        probes: Probes::default(),
+        hooks: Hooks::default(),
     }
+}
+
+/// A probe of TCP port 80 with Kubernetes' defaults (rule D1).
+pub(crate) fn probe() -> Probe {
+    Probe {
+        handler: ProbeHandler::TcpSocket {
+            host: None,
+            port: PortRef::Number(80),
+        },
+        initial_delay: Seconds(0),
+        timeout: Seconds(1),
+        period: Seconds(10),
+        success_threshold: 1,
+        failure_threshold: 3,
+        termination_grace: None,
+    }
+}
+
+/// A hook that sleeps a second.
+pub(crate) fn hook() -> HookHandler {
+    HookHandler::Sleep(Seconds(1))
 }
 
 /// A pod `pod` of one container `c` that is never restarted.
@@ -64,6 +84,8 @@ pub(crate) fn pod() -> Pod {
             service_account: "default".into(),
             service_links: true,
             readiness_gates: Vec::new(),
+            node_name: None,
+            resources: Resources::default(),
             qos: QosClass::BestEffort,
         }),
     }

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -12,8 +11,6 @@ use super::wake::lock;
 use super::{Service, services::ServicePort};
 use crate::model::Protocol;
 
-/// How long a client of a Service with affinity keeps its pod (rule N12).
-const AFFINITY: Duration = Duration::from_secs(10_800);
 /// How many clients a Service remembers; one more makes it forget one.
 const CLIENTS_MAX: usize = 16_384;
 
@@ -71,19 +68,19 @@ impl Balanced {
     /// A ready endpoint of a port for a client.
     pub(super) fn pick(&self, port: usize, client: IpAddr) -> Option<SocketAddr> {
         let ready = self.ready.get(port).filter(|ready| !ready.is_empty())?;
-        if !self.service.client_ip_affinity {
+        let Some(affinity) = self.service.client_ip_affinity else {
             return self.next(ready);
-        }
+        };
         let now = Instant::now();
         let mut clients = lock(&self.clients);
         let known = clients
             .get(&client)
-            .filter(|(_, seen)| now.saturating_duration_since(*seen) < AFFINITY)
+            .filter(|(_, seen)| now.saturating_duration_since(*seen) < affinity)
             .and_then(|(pod, _)| ready.iter().find(|endpoint| endpoint.ip() == pod))
             .map(|endpoint| SocketAddr::V4(*endpoint));
         let endpoint = known.or_else(|| self.next(ready))?;
         if clients.len() >= CLIENTS_MAX && !clients.contains_key(&client) {
-            clients.retain(|_, (_, seen)| now.saturating_duration_since(*seen) < AFFINITY);
+            clients.retain(|_, (_, seen)| now.saturating_duration_since(*seen) < affinity);
             let one = clients.keys().next().copied();
             if let Some(one) = one.filter(|_| clients.len() >= CLIENTS_MAX) {
                 clients.remove(&one);

@@ -2,8 +2,8 @@
 //!
 //! Nothing unless it is allowed. Some addresses are allowed only by their own name, never by `all` or a range around them, because
 //! they mean something else to the machine than to whoever wrote `all`: the machine's loopback (databases that trust whoever is
-//! local; only `host` opens it), link-local addresses (a cloud's metadata service hands out the machine's credentials at
-//! 169.254.169.254), multicast and broadcast.
+//! local; only `host` opens it, also where it is reached by an address of an interface), a cloud's metadata service (169.254.169.254 and its
+//! likes: it hands out the machine's credentials), other link-local addresses, multicast and broadcast.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -56,6 +56,11 @@ impl EgressPolicy {
     /// Nothing.
     pub const fn none() -> Self {
         Self::of(Vec::new())
+    }
+
+    /// What is no place of its own: neither the machine nor a guarded address.
+    pub fn all() -> Self {
+        Self::of(vec![Item::All])
     }
 
     const fn of(items: Vec<Item>) -> Self {
@@ -111,9 +116,13 @@ impl EgressPolicy {
         own.count() > 0 && self.within(|within| within.permits_host(port))
     }
 
-    /// Whether the machine's resolver is asked for the pod: with `dns`, and wherever something is reachable that may have a name.
+    /// Whether the machine's resolver is asked for the pod. Not with a range alone: a name carries out what is written into it, wherever
+    /// its name server stands.
     pub fn permits_lookup(&self) -> bool {
-        let own = self.items.iter().any(|item| !matches!(item, Item::Host(_)));
+        let own = self
+            .items
+            .iter()
+            .any(|item| matches!(item, Item::Dns | Item::All));
         own && self.within(Self::permits_lookup)
     }
 }
@@ -129,8 +138,15 @@ fn is_own(ip: IpAddr) -> bool {
 
 /// The range an address is in that has to be named.
 fn guarded(ip: IpAddr) -> Option<IpNet> {
-    const RANGES: [IpNet; 4] = [
+    const RANGES: [IpNet; 7] = [
         IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(169, 254, 0, 0), 16)),
+        // Metadata services that are not link-local: Alibaba's, Oracle's, Amazon's over IPv6.
+        IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(100, 100, 100, 200), 32)),
+        IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(192, 0, 0, 192), 32)),
+        IpNet::V6(Ipv6Net::new_assert(
+            Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254),
+            128,
+        )),
         // Multicast, reserved and broadcast.
         IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(224, 0, 0, 0), 3)),
         IpNet::V6(Ipv6Net::new_assert(
@@ -283,9 +299,12 @@ mod tests {
     }
 
     #[test]
-    fn lookup_is_allowed_with_dns_and_wherever_an_address_is() {
-        for text in ["dns", "all", "10.0.0.0/8", "host,1.1.1.1:53"] {
+    fn lookup_is_allowed_with_dns_and_with_all_and_not_with_a_range() {
+        for text in ["dns", "all", "10.0.0.0/8,dns"] {
             assert!(policy(text).permits_lookup(), "{text}");
+        }
+        for text in ["10.0.0.0/8", "host,1.1.1.1:53", "0.0.0.0/0"] {
+            assert!(!policy(text).permits_lookup(), "{text}");
         }
     }
 
@@ -320,6 +339,9 @@ mod tests {
                 "[::127.0.0.1]:80",
                 "[::ffff:127.0.0.1]:80",
                 "169.254.169.254:80",
+                "100.100.100.200:80",
+                "192.0.0.192:80",
+                "[fd00:ec2::254]:80",
                 "[::ffff:169.254.169.254]:80",
                 "[fe80::1]:80",
                 "224.0.0.251:5353",
@@ -339,6 +361,8 @@ mod tests {
         assert!(!permits("all,169.254.169.254:80", "169.254.169.254:81"));
         assert!(permits("::ffff:169.254.169.254", "169.254.169.254:80"));
         assert!(permits("ff02::/16", "[ff02::1]:80"));
+        assert!(permits("fd00:ec2::254", "[fd00:ec2::254]:80"));
+        assert!(!permits("fd00::/8", "[fd00:ec2::254]:80"));
     }
 
     #[test]
@@ -405,7 +429,7 @@ mod tests {
 
     #[test]
     fn what_two_policies_allow_is_what_both_allow() {
-        let both = policy("all,host:80").and(policy("10.0.0.0/8,host"));
+        let both = policy("all,host:80").and(policy("10.0.0.0/8,host,dns"));
         assert!(both.permits("10.1.2.3:80".parse().unwrap()));
         assert!(!both.permits("11.1.2.3:80".parse().unwrap()));
         assert!(both.permits_host(80) && !both.permits_host(81));

@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::wake::lock;
 use super::{NetError, PodNetwork};
+use crate::budget::{Held, Memory};
 use crate::model::Protocol;
 
 /// Sockets of one pod, those included that wait in a backlog.
-pub(super) const SOCKETS_MAX: usize = 32_768;
+pub const SOCKETS_MAX: usize = 32_768;
 /// What one pod's receive buffers may hold before every connection's window shrinks.
 pub(super) const BUFFERED_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// The least that a writer may be permitted at once however many sockets the pod has. A guest can ask all its sockets for permits
@@ -56,18 +57,85 @@ impl Meter {
     }
 }
 
+/// What a socket costs beside its bytes: its state, two queues, the places in tables.
+const SOCKET_BYTES: u64 = 1024;
+
+/// Who holds the bytes that wait at a socket: its pod, and the container that opened it, if one did.
+#[derive(Default)]
+pub(super) struct Holder {
+    pub(super) pod: Arc<Meter>,
+    pub(super) container: Option<Arc<Memory>>,
+}
+
+impl Holder {
+    /// Bytes came into a receive buffer.
+    pub(super) fn add(&self, bytes: usize) {
+        self.pod.add(bytes);
+        if let Some(memory) = &self.container {
+            memory.charge(bytes as u64);
+        }
+    }
+
+    /// Bytes left a receive buffer.
+    pub(super) fn subtract(&self, bytes: usize) {
+        self.pod.subtract(bytes);
+        if let Some(memory) = &self.container {
+            memory.give_back(bytes as u64);
+        }
+    }
+
+    /// Whether buffers are to stay small: the pod's budget is used up, or so little is left of the container's memory that a peer who
+    /// sends much would be what ends it.
+    pub(super) fn is_exhausted(&self) -> bool {
+        self.pod.is_exhausted() || self.container.as_ref().is_some_and(|m| m.is_tight())
+    }
+
+    /// The most that one writer may be permitted at once.
+    pub(super) fn permit_bytes_max(&self) -> usize {
+        self.pod.permit_bytes_max()
+    }
+}
+
 /// One socket of a pod, counted until it is dropped.
 #[derive(Debug)]
 pub(super) struct Ticket {
     net: Arc<PodNetwork>,
+    owner: Option<Arc<Memory>>,
+    _held: Option<Held>,
 }
 
 impl Ticket {
-    /// Counts a socket, unless the pod has too many.
-    pub(super) fn take(net: &Arc<PodNetwork>) -> Result<Self, NetError> {
+    /// Counts a socket that a container opened, unless the pod has too many. It is memory like any other: past the limit the container
+    /// ends.
+    pub(super) fn take(
+        net: &Arc<PodNetwork>,
+        owner: Option<&Arc<Memory>>,
+    ) -> Result<Self, NetError> {
+        let held = owner.map(|memory| Held::charge(memory, SOCKET_BYTES));
+        Self::count(net, owner, held)
+    }
+
+    /// Counts a socket that a peer caused, unless the pod has too many or the container no memory for it: no peer may end it so.
+    pub(super) fn take_for_peer(
+        net: &Arc<PodNetwork>,
+        owner: Option<&Arc<Memory>>,
+    ) -> Result<Self, NetError> {
+        match owner.map(|memory| Held::take(memory, SOCKET_BYTES)) {
+            Some(None) => Err(NetError::TooManySockets),
+            held => Self::count(net, owner, held.flatten()),
+        }
+    }
+
+    fn count(
+        net: &Arc<PodNetwork>,
+        owner: Option<&Arc<Memory>>,
+        held: Option<Held>,
+    ) -> Result<Self, NetError> {
         let before = net.meter.sockets.fetch_add(1, Ordering::Relaxed);
         let ticket = Self {
             net: Arc::clone(net),
+            owner: owner.cloned(),
+            _held: held,
         };
         if before >= SOCKETS_MAX {
             return Err(NetError::TooManySockets);
@@ -78,6 +146,19 @@ impl Ticket {
     /// Whose socket it is.
     pub(super) fn net(&self) -> &Arc<PodNetwork> {
         &self.net
+    }
+
+    /// The memory of the container that opened it.
+    pub(super) fn owner(&self) -> Option<&Arc<Memory>> {
+        self.owner.as_ref()
+    }
+
+    /// Who holds what waits at the socket.
+    pub(super) fn holder(&self) -> Holder {
+        Holder {
+            pod: Arc::clone(&self.net.meter),
+            container: self.owner.clone(),
+        }
     }
 }
 

@@ -33,6 +33,7 @@ pub use bandwidth::{Bandwidth, BandwidthError, EGRESS_BANDWIDTH, INGRESS_BANDWID
 pub use doors::{Door, NodePortFault, NodePorts, Target};
 pub use egress::{EgressError, EgressPolicy};
 pub use error::NetError;
+pub use meter::SOCKETS_MAX;
 pub use names::{Lookup, lookup};
 pub use options::TcpOptions;
 pub use outside::{Refusal, Refused};

@@ -185,7 +185,7 @@ pub(super) mod tests {
             }],
             endpoints: Vec::new(),
             publish_not_ready: false,
-            client_ip_affinity: false,
+            client_ip_affinity: None,
         }
     }
 

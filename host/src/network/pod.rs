@@ -12,6 +12,7 @@ use super::tcp::{self, Backlog, Connections};
 use super::udp::UdpQueue;
 use super::wake::lock;
 use super::{Datagram, EgressPolicy, NetError, ResolvConf, Switch, TcpStream};
+use crate::budget::Memory;
 use crate::model::{Namespace, PodName, PodUid};
 
 /// IPv4 or IPv6. A v6 socket is v6 only; a pod's one v6 address is `::1`.
@@ -167,20 +168,20 @@ impl PodNetwork {
     /// Gives a datagram from outside of all pods to the pod's socket on this port of its address; lost if there is none, or if the
     /// pod's bandwidth is used up.
     pub fn deliver(&self, port: u16, datagram: Datagram) {
+        let queue = lock(&self.udp).find(IpAddr::V4(self.ip), port).cloned();
+        if let Some(queue) = queue {
+            self.deliver_to(&queue, datagram);
+        }
+    }
+
+    /// Gives a datagram from outside of all pods to the socket that it answers, whoever has the port by now.
+    pub(super) fn deliver_to(&self, queue: &UdpQueue, datagram: Datagram) {
         let bytes = datagram.data.len();
-        let shaped_away = self
+        let passes = self
             .ingress
             .as_ref()
-            .is_some_and(|bucket| !bucket.police(bytes, false));
-        if shaped_away {
-            return;
-        }
-        let address = match datagram.from {
-            SocketAddr::V4(_) => IpAddr::V4(self.ip),
-            SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
-        };
-        let queue = lock(&self.udp).find(address, port).cloned();
-        if let Some(queue) = queue {
+            .is_none_or(|bucket| bucket.police(bytes, false));
+        if passes {
             queue.push(datagram);
         }
     }
@@ -203,12 +204,26 @@ impl PodNetwork {
         }
     }
 
-    /// One more socket of the pod.
-    pub(super) fn ticket(self: &Arc<Self>) -> Result<Ticket, NetError> {
+    /// One more socket of the pod, opened by that container.
+    pub(super) fn ticket(
+        self: &Arc<Self>,
+        owner: Option<&Arc<Memory>>,
+    ) -> Result<Ticket, NetError> {
         if !self.is_attached() {
             return Err(NetError::Unreachable);
         }
-        Ticket::take(self)
+        Ticket::take(self, owner)
+    }
+
+    /// One more socket of the pod, for a peer that connects to that container.
+    pub(super) fn ticket_for_peer(
+        self: &Arc<Self>,
+        owner: Option<&Arc<Memory>>,
+    ) -> Result<Ticket, NetError> {
+        if !self.is_attached() {
+            return Err(NetError::Unreachable);
+        }
+        Ticket::take_for_peer(self, owner)
     }
 
     /// Whether the pod has its address still.

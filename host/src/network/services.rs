@@ -1,6 +1,7 @@
 //! Services as the network knows them: a table that `controllers` writes whole.
 
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 use crate::model::Protocol;
 
@@ -19,8 +20,8 @@ pub struct Service {
     pub endpoints: Vec<Endpoint>,
     /// `spec.publishNotReadyAddresses`: names resolve to pods that are not ready, too.
     pub publish_not_ready: bool,
-    /// `spec.sessionAffinity: ClientIP`: one client keeps its pod.
-    pub client_ip_affinity: bool,
+    /// `spec.sessionAffinity: ClientIP`: one client keeps its pod until it was silent for so long.
+    pub client_ip_affinity: Option<Duration>,
 }
 
 /// One port of a Service.

@@ -228,14 +228,12 @@ impl Lane {
         let mut least = usize::MAX;
         for bucket in self.buckets() {
             let Some(bytes) = bucket.available(has_turn) else {
-                let evicted = lock(&self.writers).add(cx.waker());
+                let asked = lock(&self.writers).add(cx.waker());
                 self.has_turn.store(false, Ordering::Release);
                 if !self.queued.swap(true, Ordering::AcqRel) {
                     bucket.wait(self);
                 }
-                if let Some(waker) = evicted {
-                    waker.wake();
-                }
+                asked.wake();
                 return Poll::Pending;
             };
             least = least.min(bytes);

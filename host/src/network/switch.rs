@@ -263,16 +263,16 @@ impl Switch {
         stats
     }
 
-    /// Connects to a Service's port from outside of all pods (NodePort, rule N11).
+    /// Connects to a Service's port from outside of all pods (NodePort, rule N11): for a client of the machine, whom the pod sees as `from`.
     pub async fn dial_service(
         &self,
-        namespace: &str,
-        name: &str,
+        service: (&str, &str),
         port_index: usize,
         from: SocketAddr,
+        client: IpAddr,
     ) -> Result<TcpStream, NetError> {
         let (pod, endpoint) = self
-            .endpoint((namespace, name), port_index, Protocol::Tcp, from.ip())
+            .endpoint(service, port_index, Protocol::Tcp, client)
             .ok_or(NetError::ConnectionRefused)?;
         pod.dial(endpoint, from).await
     }

@@ -10,12 +10,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use super::meter::{Lease, Meter, Ticket};
+use super::meter::{Holder, Lease, Ticket};
 use super::route::{Route, check_remote, route};
 use super::shape::Lane;
 use super::tcp::source_for;
 use super::wake::{Waiters, lock};
 use super::{Family, NetError, PodNetwork, outside};
+use crate::budget::Memory;
 use crate::model::Protocol;
 
 /// The most that a UDP datagram carries over IPv4.
@@ -45,7 +46,7 @@ pub struct Datagram {
 /// What came to a socket and was not read yet.
 pub(super) struct UdpQueue {
     state: Mutex<State>,
-    meter: Arc<Meter>,
+    meter: Holder,
 }
 
 #[derive(Default)]
@@ -66,6 +67,12 @@ struct Flow {
     service: SocketAddr,
     endpoint: SocketAddr,
     used: Instant,
+}
+
+impl std::fmt::Debug for UdpQueue {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("UdpQueue")
+    }
 }
 
 impl UdpQueue {
@@ -189,14 +196,32 @@ pub struct UdpSocket {
 }
 
 impl UdpSocket {
-    /// An unbound socket.
+    /// An unbound socket that is no container's own.
     pub fn new(net: &Arc<PodNetwork>, family: Family) -> Result<Self, NetError> {
+        Self::open(net, family, None)
+    }
+
+    /// An unbound socket of a container: what waits at it counts as that container's memory.
+    pub fn of(
+        owner: &Arc<Memory>,
+        net: &Arc<PodNetwork>,
+        family: Family,
+    ) -> Result<Self, NetError> {
+        Self::open(net, family, Some(owner))
+    }
+
+    fn open(
+        net: &Arc<PodNetwork>,
+        family: Family,
+        owner: Option<&Arc<Memory>>,
+    ) -> Result<Self, NetError> {
+        let ticket = net.ticket(owner)?;
         Ok(Self {
-            _ticket: net.ticket()?,
             queue: Arc::new(UdpQueue {
                 state: Mutex::default(),
-                meter: Arc::clone(&net.meter),
+                meter: ticket.holder(),
             }),
+            _ticket: ticket,
             net: Arc::clone(net),
             family,
             lease: Mutex::default(),
@@ -216,7 +241,7 @@ impl UdpSocket {
     }
 
     /// Binds; port 0 is an ephemeral one.
-    pub fn bind(&mut self, local: SocketAddr) -> Result<(), NetError> {
+    pub fn bind(&self, local: SocketAddr) -> Result<(), NetError> {
         self.net.check_bindable(self.family, local.ip())?;
         let mut lease = lock(&self.lease);
         if lease.is_some() {
@@ -232,7 +257,7 @@ impl UdpSocket {
     }
 
     /// Sets or clears the only peer. A socket that is not bound is bound to an ephemeral port first.
-    pub fn connect(&mut self, remote: Option<SocketAddr>) -> Result<(), NetError> {
+    pub fn connect(&self, remote: Option<SocketAddr>) -> Result<(), NetError> {
         if let Some(remote) = remote {
             check_remote(self.family, remote)?;
             self.bound()?;
@@ -268,11 +293,9 @@ impl UdpSocket {
         match self.queue.next(&mut state) {
             Some(answer) => Poll::Ready(answer),
             None => {
-                let evicted = state.receivers.add(cx.waker());
+                let asked = state.receivers.add(cx.waker());
                 drop(state);
-                if let Some(waker) = evicted {
-                    waker.wake();
-                }
+                asked.wake();
                 Poll::Pending
             }
         }
@@ -284,11 +307,9 @@ impl UdpSocket {
         if state.error.is_some() || state.closed || !state.queue.is_empty() {
             return Poll::Ready(());
         }
-        let evicted = state.receivers.add(cx.waker());
+        let asked = state.receivers.add(cx.waker());
         drop(state);
-        if let Some(waker) = evicted {
-            waker.wake();
-        }
+        asked.wake();
         Poll::Pending
     }
 
@@ -369,7 +390,7 @@ impl UdpSocket {
             Route::Nowhere(error) => Err(error),
             Route::Outside => {
                 if self.passes(None, data.len()) {
-                    outside::send_udp(&self.net, from, remote, data)
+                    outside::send_udp(&self.net, &self.queue, from, remote, data)
                 } else {
                     Ok(())
                 }
@@ -412,6 +433,12 @@ impl UdpSocket {
 impl Drop for UdpSocket {
     fn drop(&mut self) {
         self.queue.close();
+        let lease = lock(&self.lease);
+        if let Some(lease) = &*lease {
+            self.net
+                .outside()
+                .close_udp(self.family, lease.address(), lease.port());
+        }
     }
 }
 

@@ -5,8 +5,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
-
 use super::PodNotice;
 use crate::engine::{Notice, NoticeKind};
 use crate::model::{FileSource, Pod, PodMeta, PodUid, VolumeSource};
@@ -24,7 +22,7 @@ pub(super) struct Refresher {
     store: Arc<ApiStore>,
     volumes: Arc<dyn Volumes>,
     clock: Arc<dyn Clock>,
-    notices: mpsc::UnboundedSender<PodNotice>,
+    tell: Arc<dyn Fn(PodNotice) + Send + Sync>,
     seen: Version,
     pods: HashMap<PodUid, User>,
     users: HashMap<Key, BTreeSet<PodUid>>,
@@ -48,13 +46,13 @@ impl Refresher {
         store: Arc<ApiStore>,
         volumes: Arc<dyn Volumes>,
         clock: Arc<dyn Clock>,
-        notices: mpsc::UnboundedSender<PodNotice>,
+        tell: Arc<dyn Fn(PodNotice) + Send + Sync>,
     ) -> Self {
         Self {
             store,
             volumes,
             clock,
-            notices,
+            tell,
             seen: 0,
             pods: HashMap::new(),
             users: HashMap::new(),
@@ -197,7 +195,7 @@ impl Refresher {
             let news = said.clone().filter(|_| user.told != said);
             user.told = said;
             if let (Some(message), Some(stored)) = (news, self.store.pod(&pod)) {
-                let _ignored = self.notices.send(PodNotice {
+                (self.tell)(PodNotice {
                     pod: stored.pod,
                     at: self.clock.now(),
                     notice: Notice {

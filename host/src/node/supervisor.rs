@@ -1,15 +1,17 @@
 //! Store watch → workers → store.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
+use super::placement::{Placement, Verdict};
 use super::refresh::Refresher;
 use super::usage;
-use crate::engine::{Config, Notice};
-use crate::model::{Pod, PodMeta, PodUid, Time};
+use crate::engine::{Config, Notice, NoticeKind};
+use crate::model::{Pod, PodMeta, PodStatus, PodUid, Time};
+use crate::scheduling::FAILED_SCHEDULING;
 use crate::store::{ApiStore, ChangeKind, Object, StoredPod, Version};
 use crate::worker::{Order, Ports, Update, Worker};
 
@@ -33,6 +35,16 @@ struct Employed {
     limited: bool,
 }
 
+impl Employed {
+    /// Passes on the pod's metadata as it is now, if it changed.
+    fn learn(&mut self, meta: &PodMeta) {
+        if (&self.meta.labels, &self.meta.annotations) != (&meta.labels, &meta.annotations) {
+            self.meta = meta.clone();
+            let _ignored = self.orders.send(Order::Update(Box::new(meta.clone())));
+        }
+    }
+}
+
 /// Why a pod is evicted (rule F10).
 const EVICTED: &str = "Evicted";
 
@@ -41,27 +53,29 @@ pub struct Node {
     store: Arc<ApiStore>,
     ports: Ports,
     config: Config,
-    notices: mpsc::UnboundedSender<PodNotice>,
+    tell: Arc<dyn Fn(PodNotice) + Send + Sync>,
     workers: HashMap<PodUid, Employed>,
     /// How many pods have volumes with a limit.
     limited: watch::Sender<usize>,
+    placement: Placement,
     tasks: JoinSet<()>,
     seen: Version,
 }
 
 impl Node {
-    /// A node over that store. Notices of its pods go to `notices`.
+    /// A node over that store. `tell` is called with every notice of its pods, in order.
     pub fn new(
         store: Arc<ApiStore>,
         ports: Ports,
         config: Config,
-        notices: mpsc::UnboundedSender<PodNotice>,
+        tell: impl Fn(PodNotice) + Send + Sync + 'static,
     ) -> Self {
         Self {
+            placement: Placement::new(ports.allocatable),
             store,
             ports,
             config,
-            notices,
+            tell: Arc::new(tell),
             workers: HashMap::new(),
             limited: watch::Sender::new(0),
             tasks: JoinSet::new(),
@@ -78,7 +92,7 @@ impl Node {
             Arc::clone(&self.store),
             Arc::clone(volumes),
             Arc::clone(clock),
-            self.notices.clone(),
+            Arc::clone(&self.tell),
         );
         self.tasks.spawn(refresher.run());
         let limited = self.limited.subscribe();
@@ -90,7 +104,8 @@ impl Node {
         ));
         let mut versions = self.store.versions();
         loop {
-            self.catch_up(&updates);
+            self.catch_up();
+            self.place(&updates);
             tokio::select! {
                 changed = versions.changed() => if changed.is_err() { break },
                 Some(update) = told.recv() => {
@@ -106,7 +121,7 @@ impl Node {
     }
 
     /// Kinds that are not pods are somebody else's.
-    fn catch_up(&mut self, updates: &mpsc::UnboundedSender<Update>) {
+    fn catch_up(&mut self) {
         match self.store.since(self.seen) {
             Ok(changes) => {
                 for change in changes {
@@ -115,12 +130,13 @@ impl Node {
                         continue;
                     };
                     match change.kind {
-                        ChangeKind::Added | ChangeKind::Modified => self.seen_pod(pod, updates),
+                        ChangeKind::Added | ChangeKind::Modified => self.seen_pod(pod),
                         ChangeKind::Deleted => {
                             let gone = self.workers.remove(&pod.pod.meta.uid);
                             if gone.is_some_and(|gone| gone.limited) {
                                 self.limited.send_modify(|pods| *pods -= 1);
                             }
+                            self.placement.depart(&pod.pod.meta.uid);
                         }
                     }
                 }
@@ -129,44 +145,81 @@ impl Node {
             Err(_) => {
                 let (version, objects) = self.store.list();
                 self.seen = version;
+                let there: HashSet<_> = objects.iter().map(Object::uid).collect();
+                self.placement.forget_others(&there);
                 for pod in objects.iter().filter_map(Object::as_pod) {
-                    self.seen_pod(pod, updates);
+                    self.seen_pod(pod);
                 }
             }
         }
     }
 
-    fn seen_pod(&mut self, object: &StoredPod, updates: &mpsc::UnboundedSender<Update>) {
-        let meta = &object.pod.meta;
-        let worker = self.workers.entry(meta.uid.clone()).or_insert_with(|| {
-            let (orders, inbox) = mpsc::unbounded_channel();
-            let worker = Worker::new(
-                object.pod.clone(),
-                Arc::clone(&object.base_dir),
-                self.config,
-                self.ports.clone(),
-                inbox,
-                updates.clone(),
-            );
-            self.tasks.spawn(worker.run());
-            let limited = usage::is_limited(&object.pod);
-            if limited {
-                self.limited.send_modify(|pods| *pods += 1);
-            }
-            Employed {
-                orders,
-                meta: meta.clone(),
-                limited,
-            }
-        });
-        if (&worker.meta.labels, &worker.meta.annotations) != (&meta.labels, &meta.annotations) {
-            worker.meta = meta.clone();
-            let _ignored = worker.orders.send(Order::Update(Box::new(meta.clone())));
+    fn seen_pod(&mut self, object: &StoredPod) {
+        let uid = &object.pod.meta.uid;
+        let ended = object
+            .status
+            .as_ref()
+            .is_some_and(|status| status.phase.is_terminal());
+        if ended {
+            self.placement.depart(uid);
         }
-        if let Some((_, grace)) = object.deletion {
-            // Told again with every change of the object; a machine takes a repeated order for what it is.
-            let _ignored = worker.orders.send(Order::Delete(grace));
+        if let Some(worker) = self.workers.get_mut(uid) {
+            worker.learn(&object.pod.meta);
         }
+        match (self.workers.get(uid), object.deletion) {
+            (Some(worker), Some((_, grace))) => {
+                // Told again with every change of the object; a machine takes a repeated order for what it is.
+                let _ignored = worker.orders.send(Order::Delete(grace));
+            }
+            // Nothing of it ever ran here, so there is nothing to end.
+            (None, Some(_)) => {
+                self.placement.depart(uid);
+                let removed = self.store.remove(uid);
+                tracing::debug!(?removed, "a pod without a place is deleted");
+            }
+            (None, None) if !ended => self.placement.arrive(object),
+            (_, None) => {}
+        }
+    }
+
+    /// Starts whoever has a place now, and tells the others why not.
+    fn place(&mut self, updates: &mpsc::UnboundedSender<Update>) {
+        for verdict in self.placement.decide(self.ports.clock.now()) {
+            match verdict {
+                Verdict::Runs(object) => self.start(&object, updates),
+                Verdict::Waits(object, status, message) => {
+                    self.say(&object, *status, FAILED_SCHEDULING, message);
+                }
+                Verdict::Rejected(object, status, rejection) => {
+                    self.say(&object, *status, rejection.reason, rejection.message);
+                }
+            }
+        }
+    }
+
+    fn start(&mut self, object: &StoredPod, updates: &mpsc::UnboundedSender<Update>) {
+        let (orders, inbox) = mpsc::unbounded_channel();
+        let worker = Worker::new(
+            object.pod.clone(),
+            Arc::clone(&object.base_dir),
+            self.config,
+            self.ports.clone(),
+            inbox,
+            updates.clone(),
+        );
+        self.tasks.spawn(worker.run());
+        let limited = usage::is_limited(&object.pod);
+        if limited {
+            self.limited.send_modify(|pods| *pods += 1);
+        }
+        let meta = object.pod.meta.clone();
+        let uid = meta.uid.clone();
+        let worker = Employed {
+            orders,
+            meta,
+            limited,
+        };
+        self.workers.insert(uid, worker);
     }
 
     fn evict(&self, pod: &PodUid, message: String) {
@@ -176,13 +229,32 @@ impl Node {
         }
     }
 
+    /// The word about a pod that has no worker.
+    fn say(
+        &mut self,
+        object: &StoredPod,
+        status: PodStatus,
+        reason: &'static str,
+        message: String,
+    ) {
+        let uid = object.pod.meta.uid.clone();
+        let notice = Notice {
+            container: None,
+            kind: NoticeKind::Warning,
+            reason,
+            message,
+        };
+        self.told(Update::Notice(uid.clone(), notice));
+        self.told(Update::Status(uid, Box::new(status)));
+    }
+
     fn told(&mut self, update: Update) {
         let result = match update {
             Update::Status(uid, status) => self.store.publish(&uid, *status).map(drop),
             Update::Forgotten(uid) => self.store.remove(&uid).map(drop),
             Update::Notice(uid, notice) => {
                 if let Some(object) = self.store.pod(&uid) {
-                    let _ignored = self.notices.send(PodNotice {
+                    (self.tell)(PodNotice {
                         pod: object.pod,
                         at: self.ports.clock.now(),
                         notice,

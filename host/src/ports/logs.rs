@@ -3,12 +3,16 @@
 use std::sync::Arc;
 
 use super::BoxFuture;
-use crate::model::{Attempt, Pod, Role, Time};
+use crate::model::{Attempt, Pod, PodStatus, PodUid, Role, Time};
 
 /// Keeps what containers write.
 pub trait Logs: Send + Sync {
     /// The sink of one instance.
     fn sink(&self, source: LogSource) -> Arc<dyn LogSink>;
+    /// How a pod stands now, for readers who want to know whose output there is or will be.
+    fn status(&self, _pod: &Pod, _status: &PodStatus) {}
+    /// Nothing more will be written by this pod.
+    fn over(&self, _pod: &PodUid) {}
 }
 
 /// Takes the output of one instance. A sink that is full slows its writer down: output is never buffered without bound, never dropped.

@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 
 use super::{BoxFuture, Image, LogSink, LogicalHost, ReadyMount};
-use crate::model::{Attempt, Exit, Pod, Resources};
+use crate::model::{self, Attempt, Exit, Pod, Resources};
 
 /// Starts containers.
 pub trait ContainerRuntime: Send + Sync {
@@ -21,11 +22,24 @@ pub trait Container: Send + Sync {
     fn id(&self) -> &str;
     /// How it ended; may be asked many times and by many.
     fn wait(&self) -> BoxFuture<'static, Exit>;
+    /// What it has used so far; after the exit, what it used.
+    fn usage(&self) -> Usage;
     /// Delivers a signal; harmless after the exit.
     fn signal(&self, signal: Signal);
     /// Runs a command in the container beside its own program, with its mounts, environment, logical host and limits: for exec probes, exec
     /// hooks and whoever asks from outside.
     fn exec(&self, request: ExecRequest) -> BoxFuture<'static, Result<Arc<dyn Exec>, ExecError>>;
+}
+
+/// What an instance uses, all its processes together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// The time that its guests ran on a processor. What the host does for them (compiling, reading files) is not in it.
+    pub cpu: Duration,
+    /// Its memories and tables, and what the host buffers for it: pipes, sockets, requests.
+    pub memory: model::Bytes,
+    /// The most that ever was.
+    pub memory_peak: model::Bytes,
 }
 
 /// What to run in a container.

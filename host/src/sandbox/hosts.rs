@@ -31,7 +31,7 @@ pub struct Publish {
 pub struct HostSettings {
     /// `--publish`
     pub publish: Vec<Publish>,
-    /// `--egress`: for pods that do not say, and the most that others may say.
+    /// `--egress`: for pods that do not say, and the most that others may say; without it, that is `all`.
     pub egress: Option<EgressPolicy>,
     /// The machine's `/etc/resolv.conf` (rule H11).
     pub resolv_conf: String,
@@ -101,7 +101,8 @@ impl VirtualHosts {
         identity.egress_bits_per_second = bandwidth.egress_bits_per_second;
         identity.egress = match (&self.settings.egress, wanted) {
             (Some(ceiling), Some(wanted)) => wanted.and(ceiling.clone()),
-            (None, Some(wanted)) => wanted,
+            // A manifest is not trusted with the machine itself, nor with what hands out its credentials.
+            (None, Some(wanted)) => wanted.and(EgressPolicy::all()),
             (Some(default), None) => default.clone(),
             (None, None) => EgressPolicy::default(),
         };
@@ -194,5 +195,39 @@ impl LogicalHosts for VirtualHosts {
             drop(held.doors);
             held.host.net.release();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{EGRESS, HostSettings, VirtualHosts};
+    use crate::model::testing;
+    use crate::network::{EgressPolicy, NetworkSettings, Switch};
+
+    /// What a pod with that annotation may reach.
+    fn egress(flag: Option<&str>, annotation: &str) -> EgressPolicy {
+        let switch = Switch::new(NetworkSettings::default()).expect("a network");
+        let settings = HostSettings {
+            egress: flag.map(|text| text.parse().expect("rules")),
+            ..HostSettings::default()
+        };
+        let mut pod = testing::pod();
+        pod.meta
+            .annotations
+            .insert(EGRESS.into(), annotation.into());
+        let host = VirtualHosts::new(switch, settings).make(&pod);
+        host.expect("a host").net.identity().egress.clone()
+    }
+
+    #[test]
+    fn a_manifest_alone_opens_neither_the_machine_nor_what_knows_its_credentials() {
+        let metadata = "169.254.169.254:80".parse().expect("an address");
+        let elsewhere = "93.184.216.34:80".parse().expect("an address");
+        let alone = egress(None, "all,host,169.254.169.254");
+        assert!(alone.permits(elsewhere) && alone.permits_lookup());
+        assert!(!alone.permits_host(22) && !alone.permits(metadata));
+        let asked = egress(Some("all,host:22,169.254.169.254"), "host,169.254.169.254");
+        assert!(asked.permits_host(22) && asked.permits(metadata));
+        assert!(!asked.permits_host(23) && !asked.permits(elsewhere));
     }
 }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use super::Chance;
 use crate::model::{
-    Container, ContainerRestart, Dns, ExitCodeOperator, ImagePullPolicy, Pod, PodMeta, PodSpec,
-    QosClass, Resources, RestartAction, RestartPolicy, RestartRule, Role, Seconds,
-    TerminationMessagePolicy, Time,
+    Container, ContainerRestart, Dns, ExitCodeOperator, HookHandler, Hooks, ImagePullPolicy, Pod,
+    PodMeta, PodSpec, PortRef, Probe, ProbeHandler, Probes, QosClass, Resources, RestartAction,
+    RestartPolicy, RestartRule, Role, Seconds, TerminationMessagePolicy, Time,
 };
 
 /// A pod of up to three init containers and sidecars and one to three mains, with whatever the engine cares about.
@@ -37,6 +37,8 @@ pub fn random_pod(chance: &mut Chance) -> Pod {
         service_account: "default".into(),
         service_links: true,
         readiness_gates: Vec::new(),
+        node_name: None,
+        resources: Default::default(),
         qos: QosClass::BestEffort,
     };
     Pod {
@@ -56,8 +58,8 @@ pub fn random_pod(chance: &mut Chance) -> Pod {
 fn container(name: String, role: Role, chance: &mut Chance) -> Container {
     let hooks_and_probes = role != Role::Init;
     let mut some = |percent| hooks_and_probes && chance.happens(percent);
-    let (has_startup_probe, has_readiness_probe) = (some(20), some(30));
-    let (has_post_start, has_pre_stop) = (some(20), some(30));
+    let [startup, liveness, readiness] = [20, 30, 30].map(&mut some);
+    let [post_start, pre_stop] = [20, 30].map(some);
     let restart = (role != Role::Sidecar && chance.happens(20)).then(|| own_restart(chance));
     Container {
         name: name.as_str().into(),
@@ -81,10 +83,31 @@ fn container(name: String, role: Role, chance: &mut Chance) -> Container {
         stdin: false,
         tty: false,
         read_only_root: false,
-        has_startup_probe,
-        has_readiness_probe,
-        has_post_start,
-        has_pre_stop,
+        probes: Probes {
+            startup: startup.then(|| probe(chance)),
+            liveness: liveness.then(|| probe(chance)),
+            readiness: readiness.then(|| probe(chance)),
+        },
+        hooks: Hooks {
+            post_start: post_start.then_some(HookHandler::Sleep(Seconds(1))),
+            pre_stop: pre_stop.then_some(HookHandler::Sleep(Seconds(1))),
+        },
+    }
+}
+
+/// The engine sees verdicts only; of a probe itself it knows the grace (rule D13).
+fn probe(chance: &mut Chance) -> Probe {
+    Probe {
+        handler: ProbeHandler::TcpSocket {
+            host: None,
+            port: PortRef::Number(80),
+        },
+        initial_delay: Seconds(0),
+        timeout: Seconds(1),
+        period: Seconds(10),
+        success_threshold: 1,
+        failure_threshold: 3,
+        termination_grace: chance.one_of(None, &[Some(Seconds(1)), Some(Seconds(900))]),
     }
 }
 

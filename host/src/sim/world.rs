@@ -283,7 +283,7 @@ impl World {
     }
 
     fn plan_looks(&mut self, attempt: &Attempt, spec: &Container) {
-        if spec.has_startup_probe {
+        if spec.probes.startup.is_some() {
             let after = self.chance.span(self.mood.effect);
             self.plan(after, Happening::Looks(attempt.clone(), ProbeKind::Startup));
         }

@@ -12,6 +12,7 @@ use wasmtime::Engine;
 use wasmtime::component::Component;
 
 use super::adapt::{self, AdaptError};
+use super::cpu::Cores;
 use super::engine::{Allocation, WasmEngine};
 use super::guest::Wants;
 use super::program::{Kind, Program};
@@ -71,6 +72,11 @@ impl CodeCache {
             loaded: Mutex::default(),
             compiling: watch::Sender::default(),
         }
+    }
+
+    /// What guests run on.
+    pub(super) fn cores(&self) -> &Arc<Cores> {
+        self.engine.cores()
     }
 
     /// What is being compiled right now, by name.
@@ -199,7 +205,9 @@ impl CodeCache {
         } else {
             Allocation::OnDemand
         };
-        let engine = WasmEngine::with(allocation, concurrent)
+        let engine = self
+            .engine
+            .beside(allocation, concurrent)
             .map_err(|error| CodeError::Link(format!("{error:#}")))?;
         Ok(cell.get_or_init(|| engine))
     }

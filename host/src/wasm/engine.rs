@@ -6,6 +6,7 @@ use std::time::Duration;
 use wasmtime::component::Linker;
 use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
+use super::cpu::Cores;
 use super::guest::{self, Guest, Wants};
 
 /// How long a guest computes before it lets others run: the epoch tick.
@@ -27,6 +28,7 @@ pub struct WasmEngine {
     concurrent: bool,
     /// One for each combination of what components want.
     linkers: [OnceLock<Linker<Guest>>; 4],
+    cores: Arc<Cores>,
     ticker: Arc<Ticker>,
 }
 
@@ -42,12 +44,24 @@ pub enum Allocation {
 impl WasmEngine {
     /// An engine for components of WASI 0.2; pooling falls back to allocation on demand where the address space is too small for the pool.
     pub fn new(allocation: Allocation) -> wasmtime::Result<Arc<Self>> {
-        Self::with(allocation, false)
+        Self::on(allocation, false, Cores::new())
     }
 
-    /// As [`Self::new`]; `concurrent` for components of WASI 0.3. Only for these: what lets functions of a component run at once makes each of
-    /// its calls to the host a quarter slower.
-    pub(super) fn with(allocation: Allocation, concurrent: bool) -> wasmtime::Result<Arc<Self>> {
+    /// Another engine, whose guests take turns with this one's; `concurrent` for components of WASI 0.3. Only for these: what lets functions
+    /// of a component run at once makes each of its calls to the host a quarter slower.
+    pub(super) fn beside(
+        &self,
+        allocation: Allocation,
+        concurrent: bool,
+    ) -> wasmtime::Result<Arc<Self>> {
+        Self::on(allocation, concurrent, Arc::clone(&self.cores))
+    }
+
+    fn on(
+        allocation: Allocation,
+        concurrent: bool,
+        cores: Arc<Cores>,
+    ) -> wasmtime::Result<Arc<Self>> {
         let make = |pooling| Engine::new(&config(pooling, concurrent));
         let engine = match allocation {
             Allocation::Pooling => make(true).or_else(|error| {
@@ -56,12 +70,13 @@ impl WasmEngine {
             })?,
             Allocation::OnDemand => make(false)?,
         };
-        let ticker = Ticker::start(engine.weak());
+        let ticker = Ticker::start(engine.weak(), Arc::clone(&cores));
         Ok(Arc::new(Self {
             engine,
             allocation,
             concurrent,
             linkers: Default::default(),
+            cores,
             ticker,
         }))
     }
@@ -69,6 +84,11 @@ impl WasmEngine {
     /// Whether it is right for many short-lived instances, or as right as one can be here.
     pub(super) fn is_pooling(&self) -> bool {
         self.allocation == Allocation::Pooling
+    }
+
+    /// What its guests run on.
+    pub(super) fn cores(&self) -> &Arc<Cores> {
+        &self.cores
     }
 
     /// Whether components of WASI 0.3 run on it.
@@ -136,7 +156,7 @@ struct Ticker {
 }
 
 impl Ticker {
-    fn start(engine: wasmtime::EngineWeak) -> Arc<Self> {
+    fn start(engine: wasmtime::EngineWeak, cores: Arc<Cores>) -> Arc<Self> {
         let ticker = Arc::new(Self {
             running: Mutex::new(0),
             woken: Condvar::new(),
@@ -144,7 +164,7 @@ impl Ticker {
         let seen = Arc::downgrade(&ticker);
         let spawned = std::thread::Builder::new()
             .name("peapod-epoch".into())
-            .spawn(move || tick(&seen, &engine));
+            .spawn(move || tick(&seen, &engine, &cores));
         if let Err(error) = spawned {
             // Guests still run and still end by themselves; only a spinning one could not be stopped.
             tracing::error!(%error, "no thread for the epoch tick");
@@ -165,7 +185,7 @@ impl Ticker {
     clippy::disallowed_methods,
     reason = "a thread of its own, which holds up nobody"
 )]
-fn tick(ticker: &Weak<Ticker>, engine: &wasmtime::EngineWeak) {
+fn tick(ticker: &Weak<Ticker>, engine: &wasmtime::EngineWeak, cores: &Cores) {
     while let (Some(ticker), Some(engine)) = (ticker.upgrade(), engine.upgrade()) {
         let running = ticker
             .running
@@ -180,6 +200,7 @@ fn tick(ticker: &Weak<Ticker>, engine: &wasmtime::EngineWeak) {
         drop(running);
         std::thread::sleep(TICK);
         engine.increment_epoch();
+        cores.tick();
     }
 }
 

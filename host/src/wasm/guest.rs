@@ -18,9 +18,11 @@ use super::process::{Launch, Process};
 use super::sockets;
 use super::stdio::{Standard, Stdio};
 use super::{file_mounts_p2, file_mounts_p3};
+use crate::network::SOCKETS_MAX;
 
-/// Handles of one instance: sockets with their streams, files, pollables.
-const HANDLES_MAX: usize = 1 << 17;
+/// Handles of one instance: sockets with their streams, files, pollables. One too many is a trap, which a program cannot handle as it can
+/// a socket too many; and it is others who decide how many connections a server accepts. wasi-libc keeps six handles for each.
+const HANDLES_MAX: usize = 8 * SOCKETS_MAX;
 
 /// What the host keeps for one instance.
 pub(super) struct Guest {
@@ -77,6 +79,7 @@ impl Guest {
                 becomes: None,
             },
         );
+        store.set_max_component_handles(HANDLES_MAX);
         store.limiter(|guest| &mut guest.memory);
         // At every tick the guest lets the host's other tasks run: one that spins can starve nobody and can be dropped.
         store.set_epoch_deadline(1);

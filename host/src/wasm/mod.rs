@@ -1,11 +1,12 @@
 //! Runs containers as WASI components in wasmtime.
 //!
-//! - owns: the wasmtime engine, compiled code on disk, WASI contexts, guests' processes, pipes, signals and memory limits
+//! - owns: the wasmtime engine, compiled code on disk, WASI contexts, guests' processes, pipes, signals, and holding each container to its limits
 //! - never does: decide when something runs, restarts or ends (that is `engine`); open a path the container was not given
-//! - talks to: `ports` (implements [`ContainerRuntime`](crate::ports::ContainerRuntime)) and `model`; `network` and `ipc` of the pod's logical host
+//! - talks to: `ports` (implements [`ContainerRuntime`](crate::ports::ContainerRuntime)) and `model`; `budget`, `network` and `ipc` of the pod's logical host
 
 mod adapt;
 mod code;
+mod cpu;
 mod engine;
 mod file_mounts;
 mod file_mounts_p2;
@@ -23,10 +24,12 @@ mod process_host;
 mod program;
 mod root;
 mod runtime;
+mod share;
 mod signals;
 mod sockets;
 mod stdio;
 mod stream;
+mod termination;
 
 pub use adapt::looks_like_wasm;
 pub use code::{CodeCache, CodeError};

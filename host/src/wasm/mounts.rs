@@ -81,6 +81,12 @@ impl MountTable {
         (&mount.dir, rest, mount.read_only)
     }
 
+    /// Whether the path leads to what is the container's alone: neither a volume nor a mounted file is there.
+    pub(super) fn is_own(&self, path: &str) -> bool {
+        let (mount, rest) = self.covering(path);
+        mount.path.is_empty() && self.files.at(&mount.dir, &rest, true).is_none()
+    }
+
     fn covering(&self, path: &str) -> (&Mount, String) {
         let path = normalise(path);
         let covering = |mount: &&Mount| {

@@ -6,10 +6,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use tokio::sync::Notify;
 
+use crate::budget::Memory;
+
 /// What a pipe holds before its writers wait: 64 KiB, as on Linux.
 pub(super) const CAPACITY_BYTES: usize = 64 * 1024;
 
 struct Pipe {
+    memory: Arc<Memory>,
     state: Mutex<State>,
     readable: Notify,
     writable: Notify,
@@ -28,15 +31,23 @@ impl Pipe {
     }
 }
 
+impl Drop for Pipe {
+    fn drop(&mut self) {
+        let left = self.lock().bytes.len();
+        self.memory.give_back(left as u64);
+    }
+}
+
 /// The reading end. A clone is another handle to it, as by dup(2).
 pub(super) struct PipeReader(Arc<Pipe>);
 
 /// The writing end. A clone is another handle to it, as by dup(2).
 pub(super) struct PipeWriter(Arc<Pipe>);
 
-/// A new, empty pipe.
-pub(super) fn pipe() -> (PipeReader, PipeWriter) {
+/// A new, empty pipe. What waits in it counts as that memory.
+pub(super) fn pipe(memory: &Arc<Memory>) -> (PipeReader, PipeWriter) {
     let pipe = Arc::new(Pipe {
+        memory: Arc::clone(memory),
         state: Mutex::new(State {
             bytes: VecDeque::new(),
             readers: 1,
@@ -57,7 +68,12 @@ impl PipeReader {
         }
         let len = max.min(state.bytes.len());
         let bytes: Bytes = state.bytes.drain(..len).collect::<Vec<u8>>().into();
+        if state.bytes.is_empty() {
+            // A pipe that was full once must not stay as large while nothing is in it.
+            state.bytes = VecDeque::new();
+        }
         drop(state);
+        self.0.memory.give_back(bytes.len() as u64);
         self.0.writable.notify_waiters();
         Some(bytes)
     }
@@ -93,6 +109,7 @@ impl PipeWriter {
         if state.readers == 0 {
             return false;
         }
+        self.0.memory.charge(bytes.len() as u64);
         state.bytes.extend(bytes);
         drop(state);
         self.0.readable.notify_waiters();
@@ -143,7 +160,27 @@ impl Drop for PipeWriter {
 
 #[cfg(test)]
 mod tests {
-    use super::{CAPACITY_BYTES, pipe};
+    use super::{CAPACITY_BYTES, PipeReader, PipeWriter};
+    use crate::budget::Memory;
+    use crate::model::Bytes;
+
+    fn pipe() -> (PipeReader, PipeWriter) {
+        super::pipe(&Memory::new(None))
+    }
+
+    #[test]
+    fn what_waits_in_a_pipe_is_its_containers_memory() {
+        let memory = Memory::new(Some(Bytes(4096)));
+        let (reader, writer) = super::pipe(&memory);
+        assert!(writer.write_now(&[0; 4096]));
+        assert_eq!((memory.used(), memory.exceeded()), (Bytes(4096), false));
+        assert_eq!(reader.read_now(96).map(|bytes| bytes.len()), Some(96));
+        assert_eq!(memory.used(), Bytes(4000));
+        assert!(writer.write_now(&[0; 97]));
+        assert!(memory.exceeded(), "j8");
+        drop((reader, writer));
+        assert_eq!(memory.used(), Bytes(0));
+    }
 
     #[test]
     fn a_reader_sees_the_end_only_when_every_writer_is_gone() {

@@ -8,18 +8,22 @@ use std::time::Instant;
 
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
+use wasmtime::Store;
 use wasmtime_wasi::I32Exit;
 
 use super::code::CodeCache;
+use super::cpu::{Cpu, metered};
 use super::guest::Guest;
 use super::http;
-use super::limits::{MemoryBudget, OutOfMemory, Share};
+use super::limits::{OutOfMemory, Share};
 use super::lookup::KnownProgram;
 use super::mounts::MountTable;
 use super::program::{Entry, Program};
+use super::share::Allowance;
 use super::signals::SignalQueue;
 use super::stdio::Stdio;
 use super::stream::Stream;
+use crate::budget::Memory;
 use crate::ports::LogicalHost;
 
 /// SIGKILL.
@@ -43,7 +47,9 @@ pub(super) struct ContainerShared {
     pub(super) mounts: Arc<MountTable>,
     /// The pod's logical host.
     pub(super) host: Arc<LogicalHost>,
-    pub(super) memory: Arc<MemoryBudget>,
+    pub(super) memory: Arc<Memory>,
+    pub(super) cpu: Arc<Cpu>,
+    _allowance: Allowance,
     /// Programs in the container's root that were run before, by path.
     pub(super) digests: Mutex<HashMap<PathBuf, KnownProgram>>,
     /// How many programs of its root were loaded.
@@ -100,21 +106,31 @@ impl ContainerShared {
         image: Arc<Program>,
         mounts: MountTable,
         host: Arc<LogicalHost>,
-        memory: Arc<MemoryBudget>,
+        allowance: Allowance,
         http_port: u16,
     ) -> Arc<Self> {
-        Arc::new(Self {
+        let shared = Arc::new(Self {
             code,
             image,
             mounts: Arc::new(mounts),
             host,
-            memory,
+            memory: Arc::clone(&allowance.memory),
+            cpu: Arc::clone(&allowance.cpu),
+            _allowance: allowance,
             digests: Mutex::default(),
             programs: AtomicUsize::new(0),
             http_port,
             table: Mutex::default(),
             tasks: TaskTracker::new(),
-        })
+        });
+        // As under a kubelet (memory.oom.group): the whole container goes, not one process of it.
+        let weak = Arc::downgrade(&shared);
+        shared.memory.on_exceeded(move || {
+            let shared: Option<Arc<Self>> = weak.upgrade();
+            let init = shared.and_then(|shared| shared.process(INIT));
+            init.iter().for_each(|init| init.die(KILL));
+        });
+        shared
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
@@ -339,10 +355,33 @@ async fn instance(process: &Arc<Process>, launch: &Launch) -> Ended {
     if launch.program.entry.serves() {
         return Ended::Exit(http::serve(process, launch).await);
     }
-    let engine = &launch.program.engine;
-    let _ticking = engine.ticking();
+    let _ticking = launch.program.engine.ticking();
     let memory = Share::new(Arc::clone(&process.container.memory));
-    let mut store = Guest::store(engine.wasmtime(), process, launch, memory);
+    let (mut store, result) = metered(&process.container.cpu, call(process, launch, memory)).await;
+    if let Some(next) = store.data_mut().becomes.take() {
+        return Ended::Becomes(Box::new(next));
+    }
+    drop(store);
+    match result {
+        Ok(Ok(())) => Ended::Exit(0),
+        Ok(Err(())) => Ended::Exit(1),
+        // Before the death that its container dies of it: the log is to say why.
+        Err(error) if error.is::<OutOfMemory>() => {
+            Ended::Exit(failed(&error, &launch.stdio.stderr).await)
+        }
+        Err(_) if process.dies().is_some() => Ended::Exit(128 + process.dies().unwrap_or(KILL)),
+        Err(error) => Ended::Exit(failed(&error, &launch.stdio.stderr).await),
+    }
+}
+
+/// Makes an instance and calls what it exports.
+async fn call(
+    process: &Arc<Process>,
+    launch: &Launch,
+    memory: Share,
+) -> (Store<Guest>, wasmtime::Result<Result<(), ()>>) {
+    let engine = launch.program.engine.wasmtime();
+    let mut store = Guest::store(engine, process, launch, memory);
     let result = match &launch.program.entry {
         Entry::P2(pre) => match pre.instantiate_async(&mut store).await {
             Ok(command) => command.wasi_cli_run().call_run(&mut store).await,
@@ -357,23 +396,7 @@ async fn instance(process: &Arc<Process>, launch: &Launch) -> Ended {
         },
         Entry::Http(_) => Err(wasmtime::format_err!("a server is no command")),
     };
-    if let Some(next) = store.data_mut().becomes.take() {
-        return Ended::Becomes(Box::new(next));
-    }
-    drop(store);
-    match result {
-        Ok(Ok(())) => Ended::Exit(0),
-        Ok(Err(())) => Ended::Exit(1),
-        Err(_) if process.dies().is_some() => Ended::Exit(128 + process.dies().unwrap_or(KILL)),
-        Err(error) => {
-            if error.downcast_ref::<OutOfMemory>().is_some() {
-                // As under a kubelet (memory.oom.group): the whole container goes, not one process of it.
-                let init = process.container.process(INIT);
-                init.iter().for_each(|init| init.die(KILL));
-            }
-            Ended::Exit(failed(&error, &launch.stdio.stderr).await)
-        }
-    }
+    (store, result)
 }
 
 /// The status of a run that ended in an error: `exit`, too much memory, or a trap, which is told on standard error.

@@ -115,7 +115,7 @@ impl Host for Guest {
         if self.streams + 2 > STREAMS_MAX {
             return Ok(Err(ErrorCode::TooManyStreams));
         }
-        let (reader, writer) = Stream::pipe();
+        let (reader, writer) = Stream::pipe(&self.process.container.memory);
         let ends = (self.standard(reader)?, self.standard(writer)?);
         Ok(Ok(ends))
     }

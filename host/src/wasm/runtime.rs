@@ -1,27 +1,28 @@
 //! The [`ContainerRuntime`] of components.
 
-use std::io::{self, Read};
+use std::io;
 use std::sync::Arc;
 
 use cap_std::fs::Dir;
 use tokio::sync::watch;
 
 use super::code::CodeCache;
+use super::cpu::Cpu;
 use super::file_mounts::{Access, MountedFile};
-use super::limits::MemoryBudget;
 use super::mounts::MountTable;
 use super::process::{ContainerShared, INIT, KILL, Process, TERM};
 use super::root;
+use super::share::PodLimits;
 use super::stdio::Stdio;
 use super::stream::Stream;
+use super::termination;
+use crate::budget::Memory;
 use crate::model::{Exit, ExitReason, Protocol};
 use crate::ports::{
     BoxFuture, Clock, Container, ContainerRuntime, LogStream, MountSource, Signal, StartError,
-    StartRequest,
+    StartRequest, Usage,
 };
 
-/// Rule B15.
-const TERMINATION_MESSAGE_BYTES: u64 = 4096;
 /// Where a server listens whose container names no port.
 const HTTP_PORT: u16 = 8080;
 
@@ -29,12 +30,17 @@ const HTTP_PORT: u16 = 8080;
 pub struct WasmRuntime {
     code: Arc<CodeCache>,
     clock: Arc<dyn Clock>,
+    pods: PodLimits,
 }
 
 impl WasmRuntime {
     /// A runtime over that code.
     pub fn new(code: Arc<CodeCache>, clock: Arc<dyn Clock>) -> Self {
-        Self { code, clock }
+        Self {
+            code,
+            clock,
+            pods: PodLimits::default(),
+        }
     }
 
     async fn create(&self, request: StartRequest) -> Result<WasmContainer, StartError> {
@@ -46,7 +52,9 @@ impl WasmRuntime {
             .map_err(|error| StartError::Create(error.to_string()))?;
         let mounts = mount_table(&request)
             .map_err(|(what, error)| StartError::Create(format!("{what}: {error}")))?;
-        let stdin_open = request.stdin.then(Stream::pipe);
+        let allowance = self.pods.allow(&request, self.code.cores());
+        let (memory, cpu) = (Arc::clone(&allowance.memory), Arc::clone(&allowance.cpu));
+        let stdin_open = request.stdin.then(|| Stream::pipe(&memory));
         let stdio = Stdio {
             stdin: stdin_open
                 .as_ref()
@@ -54,13 +62,12 @@ impl WasmRuntime {
             stdout: Stream::Log(Arc::clone(&request.log), LogStream::Stdout),
             stderr: Stream::Log(Arc::clone(&request.log), LogStream::Stderr),
         };
-        let memory = MemoryBudget::new(request.resources.memory_limit);
         let shared = ContainerShared::new(
             Arc::clone(&self.code),
             program,
             mounts,
             Arc::clone(&request.host),
-            memory,
+            allowance,
             request.http_port(),
         );
         let launch = shared
@@ -83,6 +90,8 @@ impl WasmRuntime {
             id,
             init,
             exit,
+            memory,
+            cpu,
             _stdin: stdin_open.map(|(_, writer)| writer),
         })
     }
@@ -127,6 +136,8 @@ struct WasmContainer {
     id: String,
     init: Arc<Process>,
     exit: watch::Receiver<Option<Exit>>,
+    memory: Arc<Memory>,
+    cpu: Arc<Cpu>,
     /// The other end of a standard input that stays open.
     _stdin: Option<Stream>,
 }
@@ -149,6 +160,14 @@ impl Container for WasmContainer {
                 }
             }
         })
+    }
+
+    fn usage(&self) -> Usage {
+        Usage {
+            cpu: self.cpu.used(),
+            memory: self.memory.used(),
+            memory_peak: self.memory.peak(),
+        }
     }
 
     fn signal(&self, signal: Signal) {
@@ -190,7 +209,7 @@ async fn supervise(
     } else {
         status
     };
-    let message = termination_message(&shared.mounts, &request.termination_message_path);
+    let message = termination::read(&shared.mounts, &request.termination_message_path);
     let at = clock.now();
     // The instance's own files end with it; its volumes do not.
     let scratch = request.scratch.clone();
@@ -211,20 +230,24 @@ async fn supervise(
 fn mount_table(request: &StartRequest) -> Result<MountTable, (String, io::Error)> {
     let root = root::create(request).map_err(|error| ("container root".to_owned(), error))?;
     // Mount points are made before the root may turn read-only, each in what covers it.
-    let mounts = mount_all(&root, false, request)?;
+    let mut mounts = mount_all(&root, false, request)?;
     let message = &request.termination_message_path;
     let what = |error| (format!("file {message}"), error);
-    make_termination_file(&mounts, message).map_err(what)?;
+    make_dir(&mounts, parent(message)).map_err(what)?;
+    let own = termination::make(&mut mounts, &request.scratch, message).map_err(what)?;
     if !request.read_only_root {
         return Ok(mounts);
     }
     let mut sealed = mount_all(&root, true, request)?;
     // The termination message is a mount of its own in Kubernetes, writable whatever the root is.
-    if sealed.resolve(message).2 {
-        let file = mounts.open(message, Access::READ).map_err(what)?;
-        let file = MountedFile::new(&file, false).map_err(what)?;
-        sealed.add_file(message, file).map_err(what)?;
-    }
+    let file = match own {
+        Some(own) => own,
+        None => {
+            let file = mounts.open(message, Access::READ).map_err(what)?;
+            MountedFile::new(&file, false).map_err(what)?
+        }
+    };
+    sealed.add_file(message, file).map_err(what)?;
     Ok(sealed)
 }
 
@@ -264,26 +287,6 @@ fn make_dir(mounts: &MountTable, path: &str) -> io::Result<()> {
         return Err(io::ErrorKind::ReadOnlyFilesystem.into());
     }
     root::make_dir(dir, &rest)
-}
-
-fn make_termination_file(mounts: &MountTable, path: &str) -> io::Result<()> {
-    make_dir(mounts, parent(path))?;
-    let create = Access {
-        write: true,
-        create: true,
-        truncate: true,
-        ..Access::default()
-    };
-    mounts.open(path, create).map(drop)
-}
-
-fn termination_message(mounts: &MountTable, path: &str) -> Option<String> {
-    let file = mounts.open(path, Access::READ).ok()?;
-    let mut bytes = Vec::new();
-    file.take(TERMINATION_MESSAGE_BYTES)
-        .read_to_end(&mut bytes)
-        .ok()?;
-    (!bytes.is_empty()).then(|| String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// A container's first process is always pid 1.

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 
 use super::pipe::{self, PipeReader, PipeWriter};
+use crate::budget::Memory;
 use crate::ports::{LogSink, LogStream};
 
 /// One read or write of a file moves at most this much, so that a guest's buffer size never becomes the host's memory.
@@ -72,8 +73,8 @@ impl OpenFile {
 
 impl Stream {
     /// A new pipe.
-    pub(super) fn pipe() -> (Self, Self) {
-        let (reader, writer) = pipe::pipe();
+    pub(super) fn pipe(memory: &Arc<Memory>) -> (Self, Self) {
+        let (reader, writer) = pipe::pipe(memory);
         (Self::Reader(reader), Self::Writer(writer))
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::task::{Ports, Resources};
 use super::{command, environment};
-use crate::engine::{Failure, Output};
+use crate::engine::{Failure, Hook, Notice, Output};
 use crate::model::{
     Attempt, Container as Spec, Exit, ImagePullPolicy, Pod, TerminationMessagePolicy,
 };
@@ -12,6 +12,7 @@ use crate::ports::{
     Container, Image, LogSink, LogSource, LogicalHost, PodVolumes, PullRequest, StartError,
     StartRequest,
 };
+use crate::prober::{self, Instance};
 
 /// What an effect left behind, beside what the machine is told.
 pub(super) enum Kept {
@@ -20,6 +21,8 @@ pub(super) enum Kept {
     Host(Arc<LogicalHost>),
     Image(crate::model::ContainerName, Arc<Image>),
     Container(Running),
+    /// Something a user is to be told.
+    Notice(Notice),
 }
 
 /// An instance that was started.
@@ -166,6 +169,24 @@ pub(super) async fn start(ports: Ports, request: StartRequest) -> Ended {
 fn start_failure(error: &StartError) -> Failure {
     failure(error.reason(), error)
 }
+
+/// Runs a hook of an instance. What it says is not for users (rule E1).
+pub(super) async fn run_hook(ports: Ports, pod: Pod, instance: Instance, hook: Hook) -> Ended {
+    let Some(spec) = pod.spec.container(&instance.attempt.container) else {
+        return Err(failure(HOOK_ERROR, "no such container"));
+    };
+    match prober::run_hook(spec, hook, &instance, ports.clock.as_ref()).await {
+        Ok(notice) => Ok((Output::Unit, notice.map_or(Kept::Nothing, Kept::Notice))),
+        Err(error) => {
+            let attempt = &instance.attempt;
+            tracing::warn!(pod = %pod.meta.name, ?attempt, ?hook, %error, "a hook failed");
+            Err(failure(HOOK_ERROR, error))
+        }
+    }
+}
+
+/// No status shows it.
+pub(super) const HOOK_ERROR: &str = "HookError";
 
 /// Waits for the end of an instance; its termination message falls back to the log's tail (rule B15).
 pub(super) async fn exit(

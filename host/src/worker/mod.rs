@@ -2,7 +2,7 @@
 //!
 //! - owns: the effects of one pod that are under way, its running containers, the argument vector and environment of a start
 //! - never does: decide anything; await an effect in its loop
-//! - talks to: `engine`, `ports`, `model`
+//! - talks to: `engine`, `prober`, `ports`, `model`
 
 mod command;
 mod effects;

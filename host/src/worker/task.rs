@@ -11,13 +11,14 @@ use tokio::task::{AbortHandle, JoinSet};
 use super::effects::{self, Ended, Kept, Running};
 use crate::engine::{Action, Config, Effect, EffectId, Event, Notice, Output, PodMachine};
 use crate::model::{
-    Allocatable, Attempt, ContainerName, Exit, Pod, PodMeta, PodStatus, PodUid, Seconds,
-    TerminationMessagePolicy,
+    Allocatable, Attempt, ContainerName, ContainerState, Exit, Pod, PodMeta, PodStatus, PodUid,
+    Seconds, TerminationMessagePolicy,
 };
 use crate::ports::{
     Clock, ConfigSource, ContainerRuntime, Image, ImageStore, LogicalHost, LogicalHosts, Logs,
     PodVolumes, ServiceSource, Signal, Volumes,
 };
+use crate::prober::{Instance, PodProbes, Report, Sight};
 
 /// What a worker runs effects with.
 #[derive(Clone)]
@@ -91,6 +92,7 @@ pub struct Worker {
     /// Which effect a task is, for when it panics or is abandoned.
     running: HashMap<tokio::task::Id, (EffectId, AbortHandle)>,
     exits: JoinSet<(Attempt, Exit)>,
+    probes: Option<PodProbes>,
     forgotten: bool,
 }
 
@@ -116,6 +118,7 @@ impl Worker {
             effects: JoinSet::new(),
             running: HashMap::new(),
             exits: JoinSet::new(),
+            probes: None,
             forgotten: false,
         }
     }
@@ -158,6 +161,15 @@ impl Worker {
                     self.containers.remove(&attempt);
                     Event::Exited { attempt, exit }
                 }
+                Some(report) = report(&mut self.probes), if self.probes.is_some() => match report {
+                    Report::Verdict { attempt, probe, healthy } => {
+                        Event::Probed { attempt, probe, healthy }
+                    }
+                    Report::Notice(notice) => {
+                        self.send(Update::Notice(self.pod.meta.uid.clone(), notice));
+                        continue;
+                    }
+                },
                 () = sleep_until(clock, wake_at), if wake_at.is_some() => Event::Tick,
                 else => break,
             };
@@ -168,10 +180,54 @@ impl Worker {
     fn tell(&mut self, event: Event) {
         let now = self.ports.clock.now();
         tracing::trace!(pod = %self.pod.meta.name, ?event);
-        for action in self.machine.step(now, event) {
+        let was_ending = self.machine.is_ending();
+        let actions = self.machine.step(now, event);
+        let is_news = self.machine.is_ending() != was_ending
+            || actions
+                .iter()
+                .any(|action| matches!(action, Action::Publish(_)));
+        for action in actions {
             tracing::trace!(pod = %self.pod.meta.name, ?action);
             self.act(action);
         }
+        if is_news {
+            self.show_probes();
+        }
+    }
+
+    /// Shows the probes what was published.
+    fn show_probes(&self) {
+        let Some(probes) = &self.probes else { return };
+        let status = self.machine.status();
+        for container in status.init.iter().chain(&status.mains) {
+            let running = match &container.state {
+                ContainerState::Running { started_at } => {
+                    let attempt = Attempt {
+                        container: container.name.clone(),
+                        number: container.restart_count,
+                    };
+                    let instance = self.instance(&attempt);
+                    instance.map(|instance| (instance, *started_at))
+                }
+                ContainerState::Waiting { .. } | ContainerState::Terminated(_) => None,
+            };
+            let sight = Sight {
+                running,
+                started: container.started,
+                ready: container.ready,
+                ending: self.machine.is_ending(),
+            };
+            probes.show(&container.name, sight);
+        }
+    }
+
+    /// What probes and hooks need of an instance that runs.
+    fn instance(&self, attempt: &Attempt) -> Option<Instance> {
+        Some(Instance {
+            attempt: attempt.clone(),
+            container: Arc::clone(&self.containers.get(attempt)?.container),
+            host: Arc::clone(self.resources.host.as_ref()?),
+        })
     }
 
     fn act(&mut self, action: Action) {
@@ -184,10 +240,14 @@ impl Worker {
                     task.1.abort();
                 }
             }
-            Action::Publish(status) => self.send(Update::Status(uid(), status)),
+            Action::Publish(status) => {
+                self.ports.logs.status(&self.pod, &status);
+                self.send(Update::Status(uid(), status));
+            }
             Action::Record(notice) => self.send(Update::Notice(uid(), notice)),
             Action::Forget => {
                 self.forgotten = true;
+                self.ports.logs.over(&self.pod.meta.uid);
                 self.send(Update::Forgotten(uid()));
             }
         }
@@ -215,15 +275,18 @@ impl Worker {
                     Err(failure) => self.spawn(id, async move { Err(failure) }),
                 }
             }
-            Effect::RunHook { hook, .. } => {
-                // `manifest` refuses pods with hooks.
-                let failure = effects::failure("HookError", format!("{hook:?} is not supported"));
-                self.spawn(id, async move { Err(failure) });
-            }
+            Effect::RunHook { attempt, hook } => match self.instance(&attempt) {
+                Some(instance) => self.spawn(id, effects::run_hook(ports, pod, instance, hook)),
+                None => {
+                    let failure = effects::failure(effects::HOOK_ERROR, "the container is gone");
+                    self.spawn(id, async move { Err(failure) });
+                }
+            },
             Effect::Terminate { attempt } => self.signal(id, &attempt, Signal::Term),
             Effect::Kill { attempt } => self.signal(id, &attempt, Signal::Kill),
             Effect::ReleaseHost => {
                 self.resources.host = None;
+                self.probes = None;
                 self.spawn(id, effects::release_host(ports, pod));
             }
             Effect::UnmountVolumes => {
@@ -250,7 +313,14 @@ impl Worker {
         let result = ended.map(|(output, kept)| {
             match kept {
                 Kept::Nothing => {}
-                Kept::Volumes(volumes) => self.resources.volumes = Some(volumes),
+                Kept::Volumes(volumes) => {
+                    self.resources.volumes = Some(volumes);
+                    // Before anything runs: their rhythm is their own (rules A2, D3).
+                    self.probes = PodProbes::start(&self.pod, &self.ports.clock);
+                }
+                Kept::Notice(notice) => {
+                    self.send(Update::Notice(self.pod.meta.uid.clone(), notice));
+                }
                 Kept::Host(host) => self.resources.host = Some(host),
                 Kept::Image(container, image) => {
                     self.resources.images.insert(container, image);
@@ -275,6 +345,13 @@ impl Worker {
         );
         self.containers.insert(attempt.clone(), running);
         self.exits.spawn(async move { (attempt, exit.await) });
+    }
+}
+
+async fn report(probes: &mut Option<PodProbes>) -> Option<Report> {
+    match probes {
+        Some(probes) => probes.report().await,
+        None => None,
     }
 }
 

@@ -18,7 +18,7 @@ const ECHO: u8 = b'e';
 const HOLD: u8 = b'h';
 const TRIP_BYTES: usize = 64;
 /// How long the server may take to listen.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 fn main() {
     let mut args = behaviours::Args::new(USAGE);
@@ -90,7 +90,7 @@ fn connect(address: &str, order: u8) -> Result<TcpStream> {
     // A server of the same pod may not listen yet.
     let mut stream = loop {
         match TcpStream::connect(address) {
-            Err(e) if e.kind() == ErrorKind::ConnectionRefused && begun.elapsed() < PATIENCE => {
+            Err(_) if begun.elapsed() < PATIENCE => {
                 std::thread::sleep(Duration::from_millis(20));
             }
             connected => break connected?,

@@ -1,6 +1,7 @@
 //! What a network has to bear, one line a result:
 //!
 //! - `net-abuse half-open ADDRESS COUNT`: begins so many connections to a listener of its own that never accepts, and finishes none;
+//! - `net-abuse crowd ADDRESS`: connects to a listener of its own and accepts, until there is no room for more;
 //! - `net-abuse unread ADDRESS`: writes to a connection whose other end never reads, until it would have to wait;
 //! - `net-abuse queued ADDRESS`: closes a listener while a connection waits to be accepted;
 //! - `net-abuse zero`: binds to port 0, and connects to it;
@@ -13,13 +14,14 @@ use wasip2::sockets::instance_network::instance_network;
 use wasip2::sockets::network::{IpAddressFamily, IpSocketAddress, Ipv4SocketAddress};
 use wasip2::sockets::tcp_create_socket::create_tcp_socket;
 
-const USAGE: &str = "net-abuse half-open ADDRESS COUNT | unread ADDRESS | queued ADDRESS | zero | connect ADDRESS";
+const USAGE: &str = "net-abuse half-open ADDRESS COUNT | crowd ADDRESS | unread ADDRESS | queued ADDRESS | zero | connect ADDRESS";
 
 fn main() {
     let mut args = behaviours::Args::new(USAGE);
     let what: String = args.need();
     let done = match what.as_str() {
         "half-open" => half_open(args.need(), args.need()),
+        "crowd" => crowd(args.need()),
         "unread" => unread(args.need()),
         "queued" => queued(args.need()),
         "zero" => zero(),
@@ -54,12 +56,32 @@ fn half_open(address: SocketAddr, count: usize) -> Result<()> {
             Err(e) => *refusals.entry(e.name()).or_insert(0) += 1,
         }
     }
-    println!("half-open: {} of {count} begun, refused: {refusals:?}", held.len());
+    println!(
+        "half-open: {} of {count} begun, refused: {refusals:?}",
+        held.len()
+    );
     drop(held);
     drop(listener);
     // All of it is given back: the port, and room for as many again.
     drop(TcpListener::bind(address)?);
     println!("half-open: closed");
+    Ok(())
+}
+
+fn crowd(address: SocketAddr) -> Result<()> {
+    let listener = TcpListener::bind(address)?;
+    let mut held = Vec::new();
+    let error = loop {
+        let met = TcpStream::connect(address).and_then(|client| Ok((client, listener.accept()?)));
+        match met {
+            Ok(both) => held.push(both),
+            Err(e) => break e,
+        }
+    };
+    println!("crowd: {} connections, then {error}", held.len());
+    drop(held);
+    drop(TcpStream::connect(address)?);
+    println!("crowd: gone");
     Ok(())
 }
 
@@ -93,10 +115,15 @@ fn queued(address: SocketAddr) -> Result<()> {
 }
 
 fn zero() -> Result<()> {
-    let (one, other) = (TcpListener::bind("127.0.0.1:0")?, TcpListener::bind("127.0.0.1:0")?);
+    let (one, other) = (
+        TcpListener::bind("127.0.0.1:0")?,
+        TcpListener::bind("127.0.0.1:0")?,
+    );
     let (one, other) = (one.local_addr()?.port(), other.local_addr()?.port());
     println!("zero: two ports {}", one != 0 && other != 0 && one != other);
-    let error = TcpStream::connect("127.0.0.1:0").map(drop).map_err(|e| e.kind());
+    let error = TcpStream::connect("127.0.0.1:0")
+        .map(drop)
+        .map_err(|e| e.kind());
     println!("zero: connect {error:?}");
     Ok(())
 }

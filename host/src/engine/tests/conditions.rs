@@ -6,6 +6,7 @@ use crate::model::ConditionType::{
     ContainersReady, Initialized, PodReadyToStartContainers, PodScheduled, Ready,
 };
 use crate::model::RestartPolicy::{Always, Never};
+use crate::model::testing;
 
 #[test]
 fn c1_the_transition_time_changes_only_with_the_status() {
@@ -62,7 +63,7 @@ fn c4_initialised_when_every_init_exited_0_and_every_sidecar_is_started() {
     let mut d = pod(Never)
         .init("a")
         .sidecar("s")
-        .with(|c| c.has_startup_probe = true)
+        .with(|c| c.probes.startup = Some(testing::probe()))
         .main("m")
         .run();
     let incomplete = "False: ContainersNotInitialized: containers with incomplete status:";
@@ -92,7 +93,7 @@ fn c4_a_succeeded_pod_is_initialised_as_completed() {
 
 #[test]
 fn c5_containers_ready_counts_mains_and_sidecars_in_the_order_of_the_specification() {
-    let unready = |c: &mut crate::model::Container| c.has_readiness_probe = true;
+    let unready = |c: &mut crate::model::Container| c.probes.readiness = Some(testing::probe());
     let mut d = pod(Always)
         .sidecar("s")
         .with(unready)

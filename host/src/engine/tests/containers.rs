@@ -3,6 +3,7 @@
 use super::drive::{START, exited, pod};
 use crate::engine::{Event, ProbeKind};
 use crate::model::RestartPolicy::{Always, Never};
+use crate::model::testing;
 use crate::model::{ContainerState, Exit, ExitReason};
 
 #[test]
@@ -141,8 +142,8 @@ fn b14_started_waits_for_the_startup_probe_and_ready_for_readiness() {
     let mut d = pod(Always)
         .main("m")
         .with(|c| {
-            c.has_startup_probe = true;
-            c.has_readiness_probe = true;
+            c.probes.startup = Some(testing::probe());
+            c.probes.readiness = Some(testing::probe());
         })
         .run();
     let flags = |d: &super::drive::Drive| {

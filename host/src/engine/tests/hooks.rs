@@ -3,13 +3,16 @@
 use super::drive::{PodBuilder, pod};
 use crate::model::Phase;
 use crate::model::RestartPolicy::{Always, Never};
+use crate::model::testing;
 
 fn with_post_start(pod: PodBuilder) -> PodBuilder {
-    pod.main("m").with(|c| c.has_post_start = true)
+    pod.main("m")
+        .with(|c| c.hooks.post_start = Some(testing::hook()))
 }
 
 fn with_pre_stop(pod: PodBuilder) -> PodBuilder {
-    pod.main("m").with(|c| c.has_pre_stop = true)
+    pod.main("m")
+        .with(|c| c.hooks.pre_stop = Some(testing::hook()))
 }
 
 #[test]
@@ -164,4 +167,85 @@ fn e3_the_rest_of_the_grace_applies_after_pre_stop() {
     assert!(!d.has_done("kill m#0"));
     d.pass_secs(1);
     assert!(d.has_done("kill m#0"));
+}
+
+#[test]
+fn e1_a_failed_post_start_hook_is_followed_by_pre_stop_before_term() {
+    let mut d = pod(Always)
+        .main("m")
+        .with(|c| {
+            c.hooks.post_start = Some(testing::hook());
+            c.hooks.pre_stop = Some(testing::hook());
+        })
+        .idle();
+    d.fail("post-start", "HookError");
+    d.hold("pre-stop");
+    d.go();
+    assert!(d.has_done("pre-stop m#0") && !d.has_done("term m#0"), "E2");
+    d.release("pre-stop m#0");
+    assert!(d.has_done("term m#0"));
+}
+
+#[test]
+fn e1_a_deleted_pod_does_not_wait_for_its_post_start_hook() {
+    let mut d = with_post_start(pod(Always)).idle();
+    d.hold("post-start");
+    d.go();
+    d.did();
+    d.delete(None);
+    assert_eq!(d.did(), ["abandon post-start m#0", "term m#0"]);
+}
+
+#[test]
+fn e2_every_instance_gets_its_own_pre_stop() {
+    let mut d = with_pre_stop(pod(Always)).run();
+    d.probe("m", crate::engine::ProbeKind::Liveness, false);
+    d.exit("m", 143);
+    assert!(d.has_done("pre-stop m#0") && d.has_done("start m#1"));
+    d.delete(None);
+    assert!(d.has_done("pre-stop m#1"));
+}
+
+#[test]
+fn e2_pre_stop_runs_when_the_deadline_ends_the_pod() {
+    let mut d = with_pre_stop(pod(Never))
+        .spec(|spec| spec.active_deadline = Some(crate::model::Seconds(5)))
+        .run();
+    d.pass_secs(5);
+    assert!(d.has_done("pre-stop m#0"));
+}
+
+#[test]
+fn e6_a_grace_shortened_meanwhile_cuts_the_hook_short() {
+    let mut d = with_pre_stop(pod(Never)).grace(30).idle();
+    d.hold("pre-stop");
+    d.go();
+    d.delete(None);
+    d.pass_secs(2);
+    d.did();
+    d.delete(Some(3));
+    d.pass_secs(3);
+    assert_eq!(d.did(), ["abandon pre-stop m#0", "term m#0"]);
+}
+
+#[test]
+fn e6_a_container_that_ended_gets_no_hook() {
+    let mut d = with_pre_stop(pod(Never).main("other")).run();
+    d.exit("m", 0);
+    d.delete(None);
+    assert!(!d.has_done("pre-stop m#0"));
+}
+
+#[test]
+fn f6_a_sidecars_hook_that_is_over_still_waits_for_its_turn() {
+    let mut d = pod(Never)
+        .sidecar("s")
+        .with(|c| c.hooks.pre_stop = Some(testing::hook()))
+        .main("m")
+        .run();
+    d.delete(None);
+    assert!(d.has_done("pre-stop s#0") && d.has_done("term m#0"));
+    assert!(!d.has_done("term s#0"));
+    d.exit("m", 143);
+    assert!(d.has_done("term s#0"));
 }

@@ -4,6 +4,7 @@ use super::drive::pod;
 use crate::engine::ProbeKind;
 use crate::model::Phase;
 use crate::model::RestartPolicy::{Always, Never, OnFailure};
+use crate::model::testing;
 
 #[test]
 fn a2_volumes_then_the_host_then_containers() {
@@ -41,6 +42,27 @@ fn a2_mounting_is_retried_for_ever_from_half_a_second_to_122() {
 }
 
 #[test]
+fn m2_a_mount_that_fails_while_the_pod_ends_is_told_no_more() {
+    let mut d = pod(Never).main("m").idle();
+    d.hold("mount");
+    d.go();
+    d.delete(None);
+    d.break_off("mount", "FailedMount");
+    d.pass_secs(1_000);
+    assert_eq!(d.told(), [""; 0]);
+    // Nor is it tried again when the pod is deleted between two tries, or at the very moment of one.
+    for wait in [0.3, 0.5] {
+        let mut d = pod(Never).main("m").idle();
+        d.fail("mount", "FailedMount");
+        d.go();
+        d.pass(std::time::Duration::from_secs_f64(wait) - std::time::Duration::from_nanos(1));
+        d.delete(None);
+        d.pass_secs(1_000);
+        assert_eq!(d.told(), ["FailedMount: it is broken"], "{wait}");
+    }
+}
+
+#[test]
 fn a2_a_host_that_cannot_be_created_is_told_and_retried() {
     let mut d = pod(Never).main("m").idle();
     d.fail("create host", "FailedCreatePodSandBox");
@@ -74,7 +96,9 @@ fn a4_mains_start_in_the_order_of_the_specification() {
 
 #[test]
 fn a4_a_post_start_hook_holds_up_the_next_main() {
-    let with_hook = pod(Never).main("a").with(|c| c.has_post_start = true);
+    let with_hook = pod(Never)
+        .main("a")
+        .with(|c| c.hooks.post_start = Some(testing::hook()));
     let mut d = with_hook.main("b").idle();
     d.hold("post-start a");
     d.go();
@@ -192,7 +216,9 @@ fn a6_init_containers_are_not_run_again_when_the_mains_restart() {
 
 #[test]
 fn a8_the_next_entry_waits_until_the_sidecar_is_started() {
-    let slow = pod(Never).sidecar("s").with(|c| c.has_startup_probe = true);
+    let slow = pod(Never)
+        .sidecar("s")
+        .with(|c| c.probes.startup = Some(testing::probe()));
     let mut d = slow.init("a").main("m").run();
     assert_eq!(d.state("s"), "Running");
     assert!(!d.has_done("pull a"));
@@ -204,14 +230,16 @@ fn a8_the_next_entry_waits_until_the_sidecar_is_started() {
 fn a8_readiness_of_a_sidecar_is_not_awaited() {
     let unready = pod(Never)
         .sidecar("s")
-        .with(|c| c.has_readiness_probe = true);
+        .with(|c| c.probes.readiness = Some(testing::probe()));
     let d = unready.main("m").run();
     assert_eq!(d.state("m"), "Running");
 }
 
 #[test]
 fn a8_a_post_start_hook_of_a_sidecar_delays_the_next_entry() {
-    let hooked = pod(Never).sidecar("s").with(|c| c.has_post_start = true);
+    let hooked = pod(Never)
+        .sidecar("s")
+        .with(|c| c.hooks.post_start = Some(testing::hook()));
     let mut d = hooked.main("m").idle();
     d.hold("post-start s");
     d.go();

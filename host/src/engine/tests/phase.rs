@@ -3,6 +3,7 @@
 use super::drive::{START, pod};
 use crate::model::Phase::{self, Failed, Pending, Running, Succeeded};
 use crate::model::RestartPolicy::{self, Always, Never, OnFailure};
+use crate::model::testing;
 
 /// The phase of a one-main pod after its main exited once.
 fn after_exit(policy: RestartPolicy, code: i32) -> Phase {
@@ -34,7 +35,7 @@ fn b1_pending_while_a_regular_init_container_runs() {
 fn b1_pending_while_a_sidecar_is_not_started_yet() {
     let mut d = pod(Never)
         .sidecar("s")
-        .with(|c| c.has_startup_probe = true)
+        .with(|c| c.probes.startup = Some(testing::probe()))
         .main("m")
         .run();
     assert_eq!(d.phase(), Pending);
@@ -46,7 +47,7 @@ fn b1_pending_while_a_sidecar_is_not_started_yet() {
 fn b1_a_restarting_sidecar_does_not_take_a_running_pod_back_to_pending() {
     let mut d = pod(Never)
         .sidecar("s")
-        .with(|c| c.has_startup_probe = true)
+        .with(|c| c.probes.startup = Some(testing::probe()))
         .main("m")
         .run();
     d.probe("s", crate::engine::ProbeKind::Startup, true);

@@ -1,9 +1,11 @@
-//! What the machine makes of verdicts (rules D2, D4, D6, D12, D14).
+//! What the machine makes of verdicts (rules D2, D4, D6, D12 to D15).
 
 use super::drive::{exited, pod};
 use crate::engine::{Event, ProbeKind};
 use crate::model::Phase;
 use crate::model::RestartPolicy::{Always, Never};
+use crate::model::Seconds;
+use crate::model::testing;
 
 #[test]
 fn d6_a_failed_liveness_probe_kills_and_restarts() {
@@ -21,7 +23,7 @@ fn d6_a_failed_liveness_probe_kills_and_restarts() {
 fn d6_a_failed_startup_probe_kills_and_restarts() {
     let mut d = pod(Always)
         .main("m")
-        .with(|c| c.has_startup_probe = true)
+        .with(|c| c.probes.startup = Some(testing::probe()))
         .run();
     d.probe("m", ProbeKind::Startup, false);
     assert!(d.was_told("Killing: Container m failed startup probe, will be restarted"));
@@ -70,7 +72,7 @@ fn d6_a_verdict_about_an_older_instance_changes_nothing() {
 fn d12_ready_follows_the_readiness_probe() {
     let mut d = pod(Always)
         .main("m")
-        .with(|c| c.has_readiness_probe = true)
+        .with(|c| c.probes.readiness = Some(testing::probe()))
         .run();
     for healthy in [true, false, true] {
         d.probe("m", ProbeKind::Readiness, healthy);
@@ -82,7 +84,7 @@ fn d12_ready_follows_the_readiness_probe() {
 fn d14_a_pod_that_is_being_deleted_is_only_probed_for_readiness() {
     let mut d = pod(Always)
         .main("m")
-        .with(|c| c.has_readiness_probe = true)
+        .with(|c| c.probes.readiness = Some(testing::probe()))
         .run();
     d.probe("m", ProbeKind::Readiness, true);
     d.delete(None);
@@ -91,4 +93,127 @@ fn d14_a_pod_that_is_being_deleted_is_only_probed_for_readiness() {
     assert!(d.did().is_empty());
     d.probe("m", ProbeKind::Readiness, false);
     assert!(!d.container("m").ready);
+}
+
+#[test]
+fn d4_a_container_is_not_ready_before_its_startup_probe_succeeded() {
+    let mut d = pod(Always)
+        .main("m")
+        .with(|c| {
+            c.probes.startup = Some(testing::probe());
+            c.probes.readiness = Some(testing::probe());
+        })
+        .run();
+    d.probe("m", ProbeKind::Readiness, true);
+    assert!(!d.container("m").ready);
+    d.probe("m", ProbeKind::Startup, true);
+    assert!(d.container("m").ready && d.container("m").started);
+}
+
+#[test]
+fn d6_a_new_instance_has_to_start_and_become_ready_again() {
+    let mut d = pod(Always)
+        .main("m")
+        .with(|c| {
+            c.probes.startup = Some(testing::probe());
+            c.probes.readiness = Some(testing::probe());
+        })
+        .run();
+    d.probe("m", ProbeKind::Startup, true);
+    d.probe("m", ProbeKind::Readiness, true);
+    d.probe("m", ProbeKind::Liveness, false);
+    d.exit("m", 143);
+    assert_eq!(d.state("m"), "Running");
+    assert!(!d.container("m").started && !d.container("m").ready);
+}
+
+/// A pod with a grace of 30 s whose main's probes have a grace of their own.
+fn with_probe_grace(seconds: u64) -> super::drive::PodBuilder {
+    let mut probe = testing::probe();
+    probe.termination_grace = Some(Seconds(seconds));
+    let other = probe.clone();
+    pod(Always).grace(30).main("m").with(|c| {
+        c.probes.startup = Some(probe);
+        c.probes.liveness = Some(other);
+    })
+}
+
+#[test]
+fn d13_a_probes_own_grace_replaces_the_pods_for_that_kill_and_may_be_longer() {
+    for kind in [ProbeKind::Startup, ProbeKind::Liveness] {
+        for grace in [5, 60] {
+            let mut d = with_probe_grace(grace).run();
+            if kind == ProbeKind::Liveness {
+                d.probe("m", ProbeKind::Startup, true);
+            }
+            d.probe("m", kind, false);
+            d.pass_secs(grace - 1);
+            assert!(!d.has_done("kill m#0"), "{kind:?} {grace}");
+            d.pass_secs(1);
+            assert!(d.has_done("kill m#0"), "{kind:?} {grace}");
+        }
+    }
+}
+
+#[test]
+fn d13_a_probes_own_grace_does_not_count_once_the_pod_is_deleted() {
+    let mut d = with_probe_grace(600).run();
+    d.probe("m", ProbeKind::Startup, true);
+    d.probe("m", ProbeKind::Liveness, false);
+    d.delete(Some(10));
+    d.pass_secs(10);
+    assert!(d.has_done("kill m#0"), "deleted while the probe stops it");
+    let mut d = with_probe_grace(1).run();
+    d.delete(Some(10));
+    d.pass_secs(9);
+    assert!(!d.has_done("kill m#0"), "deleted without a probe's doing");
+}
+
+#[test]
+fn d14_a_pod_turns_unready_while_its_pre_stop_hook_runs() {
+    let mut d = pod(Always)
+        .main("m")
+        .with(|c| {
+            c.probes.readiness = Some(testing::probe());
+            c.hooks.pre_stop = Some(testing::hook());
+        })
+        .idle();
+    d.hold("pre-stop");
+    d.go();
+    d.probe("m", ProbeKind::Readiness, true);
+    d.delete(None);
+    assert!(d.container("m").ready, "nobody asked it since");
+    d.probe("m", ProbeKind::Readiness, false);
+    assert!(!d.container("m").ready);
+    assert_eq!(d.state("m"), "Running");
+}
+
+#[test]
+fn d14_the_machine_says_when_the_pod_comes_to_its_end() {
+    let mut d = pod(Never).sidecar("s").main("m").run();
+    assert!(!d.machine.is_ending());
+    d.exit("m", 0);
+    assert!(d.machine.is_ending(), "its sidecar is being stopped");
+}
+
+#[test]
+fn d15_a_sidecars_startup_probe_kills_only_it_and_its_readiness_counts() {
+    let mut d = pod(Never)
+        .sidecar("s")
+        .with(|c| {
+            c.probes.startup = Some(testing::probe());
+            c.probes.readiness = Some(testing::probe());
+        })
+        .main("m")
+        .run();
+    d.probe("s", ProbeKind::Startup, false);
+    assert!(d.was_told("Killing: Container s failed startup probe, will be restarted"));
+    assert!(!d.has_done("start m#0"), "A8");
+    d.exit("s", 143);
+    d.probe("s", ProbeKind::Startup, true);
+    assert!(d.has_done("start m#0"));
+    let ready = crate::model::ConditionType::Ready;
+    assert!(d.says(ready).starts_with("False"));
+    d.probe("s", ProbeKind::Readiness, true);
+    assert_eq!(d.says(ready), "True");
 }

@@ -7,6 +7,7 @@ use crate::engine::ProbeKind;
 use crate::model::ConditionType::{AllContainersRestarting, Initialized};
 use crate::model::RestartAction::{Restart, RestartAllContainers};
 use crate::model::RestartPolicy::{self, Always, Never, OnFailure};
+use crate::model::testing;
 use crate::model::{ExitCodeOperator, Phase};
 
 /// Exits the main, and says how long the machine then waits to restart it.
@@ -117,7 +118,7 @@ fn a16_restart_all_kills_everything_without_grace_and_begins_again() {
         .main("m")
         .policy(Never, &[(42, RestartAllContainers)])
         .main("n")
-        .with(|c| c.has_pre_stop = true)
+        .with(|c| c.hooks.pre_stop = Some(testing::hook()))
         .idle();
     d.hold("kill n");
     d.go();

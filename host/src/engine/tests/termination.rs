@@ -3,6 +3,7 @@
 use super::drive::pod;
 use crate::model::Phase;
 use crate::model::RestartPolicy::{Always, Never};
+use crate::model::testing;
 
 #[test]
 fn f2_a_second_delete_shortens_the_grace() {
@@ -47,7 +48,10 @@ fn f4_even_grace_0_gives_two_seconds() {
 
 #[test]
 fn f4_grace_0_leaves_a_pre_stop_hook_one_second() {
-    let mut d = pod(Always).main("m").with(|c| c.has_pre_stop = true).idle();
+    let mut d = pod(Always)
+        .main("m")
+        .with(|c| c.hooks.pre_stop = Some(testing::hook()))
+        .idle();
     d.hold("pre-stop");
     d.go();
     d.delete(Some(0));
@@ -136,7 +140,7 @@ fn f6_when_the_grace_is_over_every_waiting_sidecar_gets_term_at_once() {
 fn f6_pre_stop_hooks_of_sidecars_run_at_the_start() {
     let mut d = pod(Always)
         .sidecar("s")
-        .with(|c| c.has_pre_stop = true)
+        .with(|c| c.hooks.pre_stop = Some(testing::hook()))
         .main("m")
         .run();
     d.did();

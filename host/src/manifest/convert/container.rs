@@ -33,7 +33,6 @@ fn container(path: &Path<'_>, one: &k8s::Container, init: bool, faults: &mut Fau
         (true, Some("Always")) => Role::Sidecar,
         (true, _) => Role::Init,
     };
-    let hooks = one.lifecycle.as_ref();
     Container {
         name: ContainerName::new(one.name.as_str()),
         role,
@@ -72,10 +71,8 @@ fn container(path: &Path<'_>, one: &k8s::Container, init: bool, faults: &mut Fau
             .as_ref()
             .and_then(|context| context.read_only_root_filesystem)
             .unwrap_or_default(),
-        has_startup_probe: one.startup_probe.is_some(),
-        has_readiness_probe: one.readiness_probe.is_some(),
-        has_post_start: hooks.is_some_and(|hooks| hooks.post_start.is_some()),
-        has_pre_stop: hooks.is_some_and(|hooks| hooks.pre_stop.is_some()),
+        probes: super::probes::probes(path, one, role, faults),
+        hooks: super::probes::hooks(path, one, role, faults),
     }
 }
 
@@ -193,7 +190,7 @@ fn mount(mount: &k8s::VolumeMount) -> Mount {
     }
 }
 
-fn resources(resources: Option<&k8s::ResourceRequirements>) -> Resources {
+pub(super) fn resources(resources: Option<&k8s::ResourceRequirements>) -> Resources {
     let amount = |limits: bool, name: &str| {
         let resources = resources?;
         let list = if limits {

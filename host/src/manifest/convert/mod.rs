@@ -3,6 +3,7 @@
 mod config_map;
 mod container;
 mod environment;
+mod probes;
 mod qos;
 mod refusals;
 mod secret;
@@ -22,6 +23,7 @@ use crate::model::{
 
 pub(super) use config_map::config_map;
 pub(super) use qos::class as qos_class;
+pub(super) use refusals::dropped;
 pub(super) use secret::secret;
 pub(super) use service::{refusals as service_refusals, service};
 
@@ -101,6 +103,8 @@ pub(super) fn pod(object: &k8s::Pod, created: Time) -> Result<Pod, Vec<FieldFaul
             .flatten()
             .map(|gate| gate.condition_type.clone())
             .collect(),
+        node_name: spec.node_name.clone(),
+        resources: container::resources(spec.resources.as_ref()),
         qos: qos::class(spec),
     };
     let faults = faults.into_vec();

@@ -3,9 +3,12 @@
 
 use k8s_openapi::api::core::v1 as k8s;
 
+use serde_json::Value;
+
 use super::not_yet;
-use crate::manifest::fault::Faults;
+use crate::manifest::fault::{Faults, FieldFault};
 use crate::manifest::path::Path;
+use crate::model::NODE_NAME;
 
 /// Refuses each field in use that would have to be ignored.
 pub(super) fn check(object: &k8s::Pod, faults: &mut Faults) {
@@ -43,6 +46,31 @@ pub(super) fn check(object: &k8s::Pod, faults: &mut Faults) {
     }
 }
 
+/// Refuses what defaulting drops without a word, as an API server does whose feature gates are at their defaults (E8).
+pub(in crate::manifest) fn dropped(document: &Value) -> Vec<FieldFault> {
+    let mut faults = Faults::default();
+    let spec = Path::root("spec");
+    for list in ["initContainers", "containers"] {
+        let containers = document.get("spec").and_then(|spec| spec.get(list));
+        let containers = containers.and_then(Value::as_array);
+        for (at, one) in containers.into_iter().flatten().enumerate() {
+            let lifecycle = one.get("lifecycle");
+            let signal = lifecycle.and_then(|lifecycle| lifecycle.get("stopSignal"));
+            if signal.is_some_and(|signal| !signal.is_null()) {
+                let list = spec.field(list);
+                let container = list.index(at);
+                let lifecycle = container.field("lifecycle");
+                not_yet(
+                    &lifecycle.field("stopSignal"),
+                    "another signal than TERM",
+                    &mut faults,
+                );
+            }
+        }
+    }
+    faults.into_vec()
+}
+
 #[rustfmt::skip] // a table: one refusal a line
 fn pod(path: &Path<'_>, spec: &k8s::PodSpec, faults: &mut Faults) {
     let is = |flag: Option<bool>| flag == Some(true);
@@ -55,12 +83,11 @@ fn pod(path: &Path<'_>, spec: &k8s::PodSpec, faults: &mut Faults) {
     no("runtimeClassName", spec.runtime_class_name.is_some(), "there is one way to run containers");
     no("schedulingGates", spec.scheduling_gates.is_some(), "nothing here could lift them");
     no("schedulerName", spec.scheduler_name.as_deref() != Some("default-scheduler"), "there is no other scheduler");
-    no("nodeName", spec.node_name.is_some(), "choosing a node");
+    no("nodeName", spec.node_name.as_deref().is_some_and(|name| name != NODE_NAME), "a node other than peapod");
     no("nodeSelector", spec.node_selector.is_some(), "choosing a node");
     no("affinity", spec.affinity.is_some(), "choosing a node");
     no("topologySpreadConstraints", spec.topology_spread_constraints.is_some(), "choosing a node");
     no("schedulingGroup", spec.scheduling_group.is_some(), "choosing a node");
-    no("resources", spec.resources.is_some(), "requests and limits of a pod as a whole");
     no("resourceClaims", spec.resource_claims.is_some(), "claims");
     no("overhead", spec.overhead.is_some(), "there is no runtime class to have overhead");
     no("os", spec.os.as_ref().is_some_and(|os| os.name != "linux"), "an operating system other than linux");
@@ -72,10 +99,6 @@ fn pod(path: &Path<'_>, spec: &k8s::PodSpec, faults: &mut Faults) {
 #[rustfmt::skip] // a table: one refusal a line
 fn container(path: &Path<'_>, one: &k8s::Container, faults: &mut Faults) {
     let mut no = |field, used, what| if used { not_yet(&path.field(field), what, faults) };
-    no("livenessProbe", one.liveness_probe.is_some(), "probes");
-    no("readinessProbe", one.readiness_probe.is_some(), "probes");
-    no("startupProbe", one.startup_probe.is_some(), "probes");
-    no("lifecycle", one.lifecycle.is_some(), "hooks");
     no("volumeDevices", one.volume_devices.is_some(), "block devices");
     let ports = path.field("ports");
     for (at, port) in one.ports.iter().flatten().enumerate() {

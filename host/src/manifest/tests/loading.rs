@@ -215,7 +215,7 @@ spec:
   hostNetwork: true
   containers:
   - {name: a, image: x}
-  - {name: a, image: x, livenessProbe: {exec: {command: [a]}}}
+  - {name: a, image: x}
 ---
 apiVersion: apps/v1
 kind: Deployment
@@ -234,7 +234,6 @@ a: [
             r#"pod.yaml: document 1: Pod "k": spec.containers[1].imag: unknown field, did you mean "image"?"#,
             r#"pod.yaml: document 2: Pod "m": spec.containers[1].name: Duplicate value: "a""#,
             r#"pod.yaml: document 2: Pod "m": spec.hostNetwork: not supported yet: a pod has no part in the machine's network"#,
-            r#"pod.yaml: document 2: Pod "m": spec.containers[1].livenessProbe: not supported yet: probes"#,
             r#"pod.yaml: document 3: Deployment "d": kind: not supported yet: Deployment (apps/v1); this version runs Pods, with Services, ConfigMaps and Secrets"#,
             r#"pod.yaml: document 4: Foo: no matches for kind "Foo" in version "v1""#,
             "pod.yaml: document 5: line 27, column 1: while parsing a node, did not find expected node content",
@@ -329,13 +328,8 @@ fn what_this_version_cannot_do_is_refused_with_its_field() {
         ),
         (
             "",
-            "lifecycle: {preStop: {sleep: {seconds: 1}}}",
-            "spec.containers[0].lifecycle",
-        ),
-        (
-            "",
-            "startupProbe: {tcpSocket: {port: 1}}",
-            "spec.containers[0].startupProbe",
+            "lifecycle: {stopSignal: SIGUSR1}",
+            "spec.containers[0].lifecycle.stopSignal",
         ),
         (
             "volumes: [{name: v}],",
@@ -358,9 +352,9 @@ fn what_this_version_cannot_do_is_refused_with_its_field() {
             "spec.containers[0].resources.limits[example.com/gpu]",
         ),
         (
-            "initContainers: [{name: s, image: i, restartPolicy: Always, readinessProbe: {tcpSocket: {port: 1}}}],",
+            "initContainers: [{name: s, image: i, restartPolicy: Always, lifecycle: {stopSignal: SIGUSR1}}],",
             "",
-            "spec.initContainers[0].readinessProbe",
+            "spec.initContainers[0].lifecycle.stopSignal",
         ),
     ] {
         let found = faults(&pod(spec, container));

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::answer::{Answer, Transport, answer};
+use crate::network::udp::UdpQueue;
 use crate::network::{Datagram, NetError, PodNetwork, TcpIo, TcpStream, tcp};
 
 /// Where a name server listens.
@@ -15,11 +16,11 @@ pub(in crate::network) const DNS_PORT: u16 = 53;
 /// A connection that is silent for so long is closed (RFC 7766, 6.2.3).
 const IDLE: Duration = Duration::from_secs(10);
 
-/// Takes a datagram of a pod. The reply is delivered to where it came from: at once, or when the machine has answered.
-pub(in crate::network) fn datagram(pod: &Arc<PodNetwork>, local: SocketAddr, query: &[u8]) {
+/// Takes a datagram of a pod. The reply goes to the socket that asked: at once, or when the machine has answered.
+pub(in crate::network) fn datagram(pod: &Arc<PodNetwork>, asker: &Arc<UdpQueue>, query: &[u8]) {
     let services = pod.switch().services();
     let question = match answer(&pod.zone(&services), query, Transport::Udp) {
-        Answer::Reply(reply) => return deliver(pod, local, reply),
+        Answer::Reply(reply) => return deliver(pod, asker, reply),
         Answer::Nothing => return,
         Answer::Outside(question) => question,
     };
@@ -27,22 +28,23 @@ pub(in crate::network) fn datagram(pod: &Arc<PodNetwork>, local: SocketAddr, que
         let busy = question.reply(Err(NetError::NameServerFailed));
         return busy
             .into_iter()
-            .for_each(|reply| deliver(pod, local, reply));
+            .for_each(|reply| deliver(pod, asker, reply));
     };
     let pod = Arc::clone(pod);
+    let asker = Arc::clone(asker);
     tokio::spawn(async move {
         let found = pod.resolve_outside(vec![question.name().to_owned()]).await;
         if let Some(reply) = question.reply(found) {
-            deliver(&pod, local, reply);
+            deliver(&pod, &asker, reply);
         }
         drop(permit);
     });
 }
 
-fn deliver(pod: &PodNetwork, local: SocketAddr, reply: Vec<u8>) {
+fn deliver(pod: &PodNetwork, asker: &UdpQueue, reply: Vec<u8>) {
     let from = SocketAddr::from((pod.switch().dns_ip(), DNS_PORT));
     let data = Bytes::from(reply);
-    pod.deliver(local.port(), Datagram { data, from });
+    pod.deliver_to(asker, Datagram { data, from });
 }
 
 /// Takes a connection of a pod.

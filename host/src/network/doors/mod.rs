@@ -6,16 +6,19 @@ mod tests;
 mod udp;
 
 use std::io;
-use std::net::SocketAddr;
-use std::sync::Arc;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex};
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpSocket};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::{JoinHandle, JoinSet};
 
 pub use node_ports::{NodePortFault, NodePorts};
 
 use super::pump::pump;
+use super::wake::lock;
 use super::{NetError, PodNetwork, Switch, TcpStream};
 use crate::model::Protocol;
 
@@ -57,7 +60,7 @@ impl Target {
         }
     }
 
-    async fn dial(&self) -> Result<TcpStream, NetError> {
+    async fn dial(&self, client: IpAddr) -> Result<TcpStream, NetError> {
         match self {
             Self::Pod { net, port } => {
                 let to = SocketAddr::from((net.ip(), *port));
@@ -71,7 +74,7 @@ impl Target {
             } => {
                 let from = switch.node_source();
                 switch
-                    .dial_service(namespace, name, *port_index, from)
+                    .dial_service((namespace, name), *port_index, from, client)
                     .await
             }
         }
@@ -107,12 +110,39 @@ impl Target {
     }
 }
 
-/// A listener of the machine. Dropping it closes the listener and ends its connections.
+/// A listener of the machine. Dropping it frees its port at once; the connections end as soon as their task is.
 #[derive(Debug)]
 pub struct Door {
     local: SocketAddr,
-    protocol: Protocol,
+    socket: Socket,
     task: JoinHandle<()>,
+}
+
+#[derive(Debug)]
+enum Socket {
+    Tcp(Arc<Opening<TcpListener>>),
+    Udp(Arc<Opening<tokio::net::UdpSocket>>),
+}
+
+/// A socket that the door closes under the hands of those who use it: they notice only when they have their turn, and a pod that is started
+/// again wants the port before that.
+#[derive(Debug)]
+pub(super) struct Opening<S>(Mutex<Option<S>>);
+
+impl<S> Opening<S> {
+    fn new(socket: S) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(Some(socket))))
+    }
+
+    /// What it does if it is open.
+    pub(super) fn with<T>(&self, act: impl FnOnce(&S) -> T) -> Option<T> {
+        lock(&self.0).as_ref().map(act)
+    }
+
+    fn close(&self) {
+        let socket = lock(&self.0).take();
+        drop(socket);
+    }
 }
 
 impl Door {
@@ -127,12 +157,16 @@ impl Door {
         // thing: that somebody else may take it.
         #[cfg(unix)]
         socket.set_reuseaddr(true)?;
+        // What it accepts inherits this: a client that lost its network would keep its connection for ever.
+        socket.set_keepalive(true)?;
         socket.bind(listen)?;
         let listener = socket.listen(BACKLOG)?;
+        let local = listener.local_addr()?;
+        let listener = Opening::new(listener);
         Ok(Self {
-            local: listener.local_addr()?,
-            protocol: Protocol::Tcp,
-            task: tokio::spawn(accept(listener, target)),
+            local,
+            task: tokio::spawn(accept(Arc::clone(&listener), target)),
+            socket: Socket::Tcp(listener),
         })
     }
 
@@ -141,10 +175,12 @@ impl Door {
         let socket = std::net::UdpSocket::bind(listen)?;
         socket.set_nonblocking(true)?;
         let socket = tokio::net::UdpSocket::from_std(socket)?;
+        let local = socket.local_addr()?;
+        let socket = Opening::new(socket);
         Ok(Self {
-            local: socket.local_addr()?,
-            protocol: Protocol::Udp,
-            task: tokio::spawn(udp::forward(socket, target)),
+            local,
+            task: tokio::spawn(udp::forward(Arc::clone(&socket), target)),
+            socket: Socket::Udp(socket),
         })
     }
 
@@ -155,10 +191,13 @@ impl Door {
 
     /// What it takes.
     pub fn protocol(&self) -> Protocol {
-        self.protocol
+        match self.socket {
+            Socket::Tcp(_) => Protocol::Tcp,
+            Socket::Udp(_) => Protocol::Udp,
+        }
     }
 
-    /// Closes the door; when this returns, its port is free.
+    /// Closes the door; when this returns, its connections are gone, too.
     pub async fn close(mut self) {
         self.task.abort();
         let _ = (&mut self.task).await;
@@ -167,18 +206,33 @@ impl Door {
 
 impl Drop for Door {
     fn drop(&mut self) {
+        match &self.socket {
+            Socket::Tcp(listener) => listener.close(),
+            Socket::Udp(socket) => socket.close(),
+        }
         self.task.abort();
     }
 }
 
-async fn accept(listener: TcpListener, target: Target) {
+async fn accept(listener: Arc<Opening<TcpListener>>, target: Target) {
+    let next = || {
+        std::future::poll_fn(|cx| {
+            let accepted = listener.with(|listener| listener.poll_accept(cx));
+            accepted.unwrap_or(Poll::Pending)
+        })
+    };
     // Dropped with the task, and every connection with it.
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
-            accepted = listener.accept(), if connections.len() < CONNECTIONS_MAX => match accepted {
-                Ok((outer, _)) => {
-                    connections.spawn(serve(outer, target.clone()));
+            accepted = next(), if connections.len() < CONNECTIONS_MAX => match accepted {
+                Ok((outer, client)) => {
+                    // One connection may wait here; what comes after it waits in the kernel's backlog.
+                    let sockets = target.switch().machine().sockets();
+                    let Ok(permit) = Arc::clone(sockets).acquire_owned().await else {
+                        return;
+                    };
+                    connections.spawn(serve(outer, client.ip(), target.clone(), permit));
                 }
                 Err(error) if is_of_the_client(&error) => {}
                 Err(_) => tokio::time::sleep(ACCEPT_AGAIN).await,
@@ -188,8 +242,13 @@ async fn accept(listener: TcpListener, target: Target) {
     }
 }
 
-async fn serve(outer: tokio::net::TcpStream, target: Target) {
-    let dialed = target.dial().await;
+async fn serve(
+    outer: tokio::net::TcpStream,
+    client: IpAddr,
+    target: Target,
+    _permit: OwnedSemaphorePermit,
+) {
+    let dialed = target.dial(client).await;
     // A connection must not keep the pod's network alive.
     drop(target);
     match dialed {

@@ -4,15 +4,23 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
 
 use super::{Door, Target};
 use crate::model::Protocol;
 use crate::network::{Service, Switch};
 
+/// How soon a port that could not be opened is tried again.
+const AGAIN: Duration = Duration::from_secs(5);
+
 /// The doors of all NodePorts.
 #[derive(Debug, Default)]
 pub struct NodePorts {
     doors: BTreeMap<(u16, Protocol), (Place, Door)>,
+    /// What could not be opened the last time, and why.
+    faults: BTreeMap<(u16, Protocol), (Place, io::ErrorKind)>,
 }
 
 /// A port of a Service: namespace, name, which of its ports.
@@ -34,7 +42,17 @@ pub struct NodePortFault {
 }
 
 impl NodePorts {
-    /// Opens the doors that the Services have now and closes all others. Ports that could not be opened are tried again the next time.
+    /// Waits until the table of Services is another one, or until it is time to try again what could not be opened: whoever had the port
+    /// does not say when it is done. False when there is no table any more.
+    pub async fn due(&self, table: &mut watch::Receiver<()>) -> bool {
+        tokio::select! {
+            changed = table.changed() => changed.is_ok(),
+            () = tokio::time::sleep(AGAIN), if !self.faults.is_empty() => true,
+        }
+    }
+
+    /// Opens the doors that the Services have now and closes all others. Ports that could not be opened are told, once for the same reason,
+    /// and tried again the next time.
     pub async fn apply(
         &mut self,
         switch: &Arc<Switch>,
@@ -53,6 +71,7 @@ impl NodePorts {
             }
         }
         let mut faults = Vec::new();
+        let known = std::mem::take(&mut self.faults);
         for ((port, protocol), place) in wanted {
             if self.doors.contains_key(&(port, protocol)) {
                 continue;
@@ -72,13 +91,19 @@ impl NodePorts {
                 Ok(door) => {
                     self.doors.insert((port, protocol), (place, door));
                 }
-                Err(error) => faults.push(NodePortFault {
-                    namespace: place.0,
-                    name: place.1,
-                    port,
-                    protocol,
-                    error,
-                }),
+                Err(error) => {
+                    let fault = (place.clone(), error.kind());
+                    if known.get(&(port, protocol)) != Some(&fault) {
+                        faults.push(NodePortFault {
+                            namespace: place.0,
+                            name: place.1,
+                            port,
+                            protocol,
+                            error,
+                        });
+                    }
+                    self.faults.insert((port, protocol), fault);
+                }
             }
         }
         faults

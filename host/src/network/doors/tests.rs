@@ -207,18 +207,19 @@ async fn a_closed_door_frees_its_port_and_ends_its_connections() {
     assert!(!matches!(soon(client.read(&mut [0])).await, Ok(1..)));
     assert!(!matches!(soon(guest.read(&mut [0])).await, Ok(1..)));
     assert!(Real::connect(local).await.is_err());
-    let again = Door::tcp(local, to_pod(&net, 8080)).unwrap();
-    drop(again);
-    soon(async {
-        while Real::connect(local).await.is_ok() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    })
-    .await;
+    // Dropped, it frees its port as well, before any task has had its turn.
+    for _ in 0..3 {
+        drop(Door::tcp(local, to_pod(&net, 8080)).unwrap());
+    }
+    assert!(Real::connect(local).await.is_err());
+    let door = Door::udp(HERE, to_pod(&net, 53)).unwrap();
+    let local = door.local_address();
+    drop(door);
+    drop(Door::udp(local, to_pod(&net, 53)).unwrap());
 }
 
 fn bind_udp(net: &Arc<PodNetwork>, port: u16) -> UdpSocket {
-    let mut socket = UdpSocket::new(net, Family::V4).unwrap();
+    let socket = UdpSocket::new(net, Family::V4).unwrap();
     socket.bind(([0, 0, 0, 0], port).into()).unwrap();
     socket
 }
@@ -353,7 +354,7 @@ async fn n11_node_ports_follow_the_table_of_services() {
     assert!(Real::connect(to(second)).await.is_err());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn n11_a_node_port_that_is_taken_is_reported_and_tried_again() {
     let switch = switch();
     let taken = tokio::net::TcpListener::bind(HERE).await.unwrap();
@@ -362,7 +363,10 @@ async fn n11_a_node_port_that_is_taken_is_reported_and_tried_again() {
     let services = [service("web", Protocol::Tcp, port, &[])];
     let fault = [(port, ErrorKind::AddrInUse)];
     assert_eq!(apply(&mut ports, &switch, &services).await, fault);
-    assert_eq!(apply(&mut ports, &switch, &services).await, fault);
+    assert_eq!(apply(&mut ports, &switch, &services).await, [], "told once");
+    // Nothing changes in the table, and still it is tried again.
+    let (_table, mut changed) = tokio::sync::watch::channel(());
+    assert!(soon(ports.due(&mut changed)).await);
     drop(taken);
     assert_eq!(apply(&mut ports, &switch, &services).await, []);
     assert_eq!(ports.open(), 1);
@@ -440,4 +444,83 @@ async fn a_udp_door_forgets_its_clients_when_it_closes() {
     // An answer that comes too late is lost, and nobody's fault.
     guest.send(Bytes::from_static(b"y"), Some(source)).unwrap();
     assert_eq!(net.refused(), 0);
+}
+
+#[tokio::test]
+async fn connections_through_doors_count_as_sockets_of_the_machine() {
+    let switch = switch();
+    let net = pod(&switch, "a");
+    let listener = listen(&net, [0, 0, 0, 0], 8080);
+    let door = Door::tcp(HERE, to_pod(&net, 8080)).unwrap();
+    let sockets = Arc::clone(switch.machine().sockets());
+    let all = sockets.available_permits();
+    let most = u32::try_from(all).unwrap();
+    let held = sockets.acquire_many(most).await.unwrap();
+    let client = Real::connect(door.local_address()).await.unwrap();
+    let early = tokio::time::timeout(Duration::from_millis(50), listener.accept());
+    assert!(early.await.is_err(), "no file is left for it");
+    drop(held);
+    let guest = soon(listener.accept()).await.unwrap();
+    assert_eq!(sockets.available_permits(), all - 1);
+    drop((client, guest));
+    soon(async {
+        while sockets.available_permits() < all {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_udp_door_always_takes_another_client() {
+    let switch = switch();
+    let net = pod(&switch, "a");
+    let guest = bind_udp(&net, 5353);
+    let door = Door::udp(HERE, to_pod(&net, 5353)).unwrap();
+    let faithful = tokio::net::UdpSocket::bind(HERE).await.unwrap();
+    faithful.connect(door.local_address()).await.unwrap();
+    faithful.send(b"first").await.unwrap();
+    let source = receive(&guest).await.from;
+    let mut sources = std::collections::HashSet::new();
+    while sources.len() < 1100 {
+        let client = tokio::net::UdpSocket::bind(HERE).await.unwrap();
+        client.send_to(b"new", door.local_address()).await.unwrap();
+        sources.insert(receive(&guest).await.from);
+        faithful.send(b"again").await.unwrap();
+        let again = receive(&guest).await;
+        assert_eq!(again.from, source, "it was never silent");
+    }
+}
+
+#[tokio::test]
+async fn n12_clients_of_a_node_port_are_told_apart_by_their_own_addresses() {
+    let switch = switch();
+    let (a, b) = (pod(&switch, "a"), pod(&switch, "b"));
+    let listeners = [
+        listen(&a, [0, 0, 0, 0], 8080),
+        listen(&b, [0, 0, 0, 0], 8080),
+    ];
+    let mut ports = NodePorts::default();
+    let port = free_port().await;
+    let mut web = Service::clone(&service("web", Protocol::Tcp, port, &[&a, &b]));
+    web.client_ip_affinity = Some(Duration::from_secs(60));
+    assert_eq!(apply(&mut ports, &switch, &[Arc::new(web)]).await, []);
+    let visit = async |client: [u8; 4]| {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind((client, 0).into()).unwrap();
+        let _real = socket.connect(([127, 0, 0, 1], port).into()).await.unwrap();
+        soon(async {
+            tokio::select! {
+                _ = listeners[0].accept() => 0,
+                _ = listeners[1].accept() => 1,
+            }
+        })
+        .await
+    };
+    let (one, other) = (visit([127, 0, 0, 2]).await, visit([127, 0, 0, 3]).await);
+    assert_ne!(one, other);
+    for _ in 0..3 {
+        assert_eq!(visit([127, 0, 0, 2]).await, one);
+        assert_eq!(visit([127, 0, 0, 3]).await, other);
+    }
 }

@@ -1,19 +1,22 @@
 //! UDP through a door: each client is an address of the node to the pod, whose answers find the way back by it.
 
 use std::collections::HashMap;
+use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
+use std::task::Poll;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
+use tokio::io::ReadBuf;
 use tokio::net::UdpSocket;
 use tokio::time::Instant;
 
-use super::Target;
+use super::{Opening, Target};
 use crate::network::outside::{DATAGRAM_BYTES_MAX, Return};
 use crate::network::{Datagram, PodNetwork, Switch};
 
-/// Clients of one door at once; those of further ones are lost until others have been silent for long enough.
+/// Clients of one door at once; one more, and the one that was silent longest is forgotten.
 const CLIENTS_MAX: usize = 1024;
 /// A client that is silent for so long is forgotten.
 const CLIENT_IDLE: Duration = Duration::from_secs(60);
@@ -49,6 +52,19 @@ impl Clients {
     }
 }
 
+impl Clients {
+    /// Makes room for one more.
+    fn forget_longest_silent(&mut self) {
+        let returns = self.switch.machine().returns();
+        let used = |client: &Client| returns.used(client.source);
+        let silent = self.list.iter().min_by_key(|(_, client)| used(client));
+        let silent = silent.map(|(from, _)| *from);
+        if let Some(client) = silent.and_then(|from| self.list.remove(&from)) {
+            returns.leave(client.source);
+        }
+    }
+}
+
 impl Drop for Clients {
     fn drop(&mut self) {
         for client in self.list.values() {
@@ -58,19 +74,22 @@ impl Drop for Clients {
 }
 
 /// Receives until the task is stopped.
-pub(super) async fn forward(socket: UdpSocket, target: Target) {
-    let socket = Arc::new(socket);
+pub(super) async fn forward(socket: Arc<Opening<UdpSocket>>, target: Target) {
     let mut clients = Clients {
         switch: Arc::clone(target.switch()),
         list: HashMap::new(),
     };
     let mut sweep = tokio::time::interval(SWEEP);
-    let mut buffer = BytesMut::with_capacity(DATAGRAM_BYTES_MAX);
+    let mut buffer = vec![0; DATAGRAM_BYTES_MAX];
     loop {
-        buffer.clear();
+        let mut room = ReadBuf::new(&mut buffer);
+        let receive = poll_fn(|cx| {
+            let received = socket.with(|socket| socket.poll_recv_from(cx, &mut room));
+            received.unwrap_or(Poll::Pending)
+        });
         let from = tokio::select! {
-            received = socket.recv_buf_from(&mut buffer) => match received {
-                Ok((_, from)) => from,
+            received = receive => match received {
+                Ok(from) => from,
                 // An answer of the pod met nobody.
                 Err(_) => {
                     tokio::task::yield_now().await;
@@ -86,14 +105,14 @@ pub(super) async fn forward(socket: UdpSocket, target: Target) {
             continue;
         };
         clients.switch.machine().returns().touch(source);
-        let data = Bytes::copy_from_slice(&buffer);
+        let data = Bytes::copy_from_slice(room.filled());
         pod.deliver(port, Datagram { data, from: source });
     }
 }
 
 fn client(
     clients: &mut Clients,
-    socket: &Arc<UdpSocket>,
+    socket: &Arc<Opening<UdpSocket>>,
     target: &Target,
     from: SocketAddr,
 ) -> Option<(Arc<PodNetwork>, u16, SocketAddr)> {
@@ -109,10 +128,10 @@ fn client(
         clients.switch.machine().returns().leave(client.source);
         clients.list.remove(&from);
     }
-    if clients.list.len() >= CLIENTS_MAX {
-        return None;
-    }
     let (pod, endpoint) = target.pick(from)?;
+    if clients.list.len() >= CLIENTS_MAX {
+        clients.forget_longest_silent();
+    }
     let port = endpoint.port();
     let entry = Return {
         pod: pod.identity().uid.clone(),

@@ -10,6 +10,8 @@ pub(super) const FLOWS_PER_POD: usize = 256;
 pub(super) const PEERS_PER_FLOW: usize = 1024;
 /// Answers come in for so long after the last datagram.
 pub(super) const FLOW_IDLE: Duration = Duration::from_secs(60);
+/// Look-ups of one pod that wait to be under way or are.
+pub(super) const LOOKUPS_PENDING_PER_POD: usize = 256;
 /// Look-ups of one pod under way.
 pub(super) const LOOKUPS_PER_POD: usize = 8;
 /// Look-ups of all pods: each holds a thread for as long as the machine's resolver takes.

@@ -1,8 +1,10 @@
 //! Look-ups by the machine's resolver.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+
+use tokio_util::task::AbortOnDropHandle;
 
 use super::limits::LOOKUP_TIME;
 use super::{Refused, refuse};
@@ -50,26 +52,25 @@ impl PodNetwork {
             return Err(NetError::AccessDenied);
         }
         let outside = self.outside();
-        let permits = async {
-            let own = Arc::clone(&outside.lookups).acquire_owned().await;
-            let all = Arc::clone(&self.switch().machine().lookups);
-            (own, all.acquire_owned().await)
+        let pending = Arc::clone(&outside.lookups_pending).try_acquire_owned();
+        let pending = pending.map_err(|_| NetError::NameServerFailed)?;
+        let own = Arc::clone(&outside.lookups);
+        let all = Arc::clone(&self.switch().machine().lookups);
+        let asking = async move {
+            let own = own.acquire_owned().await;
+            let all = all.acquire_owned().await;
+            first_of(names, (own, all)).await
         };
-        let asking = async {
-            let permits = permits.await;
-            // A task of its own: a guest that gives up does not stop the thread which asks, and the permits count threads.
-            let task = tokio::spawn(async move {
-                let answer = first_of(names).await;
-                drop(permits);
-                answer
-            });
-            task.await.unwrap_or(Err(NetError::Other))
-        };
-        tokio::select! {
-            answer = asking => answer,
-            () = tokio::time::sleep(LOOKUP_TIME) => Err(NetError::NameServerFailed),
-            () = outside.gone.cancelled() => Err(NetError::NameServerFailed),
-        }
+        // A task of its own: a guest that never looks at its answer would keep its place in the line, and all others of the host behind it.
+        let gone = outside.gone.clone();
+        let task = tokio::spawn(async move {
+            let _pending = pending;
+            let asking = tokio::time::timeout(LOOKUP_TIME, asking);
+            let answer = gone.run_until_cancelled_owned(asking).await;
+            answer.and_then(Result::ok)
+        });
+        let answer = AbortOnDropHandle::new(task).await.ok().flatten();
+        answer.unwrap_or(Err(NetError::NameServerFailed))
     }
 
     /// Everything with a name, as this pod sees it.
@@ -87,29 +88,42 @@ impl PodNetwork {
     }
 }
 
-pub(super) async fn first_of(names: Vec<String>) -> Result<Vec<IpAddr>, NetError> {
+/// Asks for one name after the other. `permits` are held by the thread that asks: whoever gives up does not stop it, and the permits count
+/// threads.
+pub(super) async fn first_of<P: Send + 'static>(
+    names: Vec<String>,
+    mut permits: P,
+) -> Result<Vec<IpAddr>, NetError> {
     let mut result = Err(NetError::NameUnresolvable);
     for name in names {
-        match tokio::net::lookup_host((&*name, 0)).await {
-            Ok(found) => {
-                let mut ips = Vec::new();
-                for found in found {
-                    let ip = found.ip().to_canonical();
-                    // The machine's own loopback would be the pod's: another host altogether.
-                    let elsewhere = !ip.is_loopback() && !ip.is_unspecified();
-                    if elsewhere && !ips.contains(&ip) {
-                        ips.push(ip);
-                    }
-                }
-                if !ips.is_empty() {
-                    return Ok(ips);
-                }
-            }
+        let asking = tokio::task::spawn_blocking(move || {
+            let found = (&*name, 0).to_socket_addrs();
+            (found.map(addresses), permits)
+        });
+        let Ok((found, back)) = asking.await else {
+            return Err(NetError::Other);
+        };
+        permits = back;
+        match found {
+            Ok(ips) if !ips.is_empty() => return Ok(ips),
             Err(error) if is_temporary(&error) => result = Err(NetError::NameServerFailed),
-            Err(_) => {}
+            Ok(_) | Err(_) => {}
         }
     }
     result
+}
+
+fn addresses(found: impl Iterator<Item = SocketAddr>) -> Vec<IpAddr> {
+    let mut ips = Vec::new();
+    for found in found {
+        let ip = found.ip().to_canonical();
+        // The machine's own loopback would be the pod's: another host altogether.
+        let elsewhere = !ip.is_loopback() && !ip.is_unspecified();
+        if elsewhere && !ips.contains(&ip) {
+            ips.push(ip);
+        }
+    }
+    ips
 }
 
 /// EAI_AGAIN; the standard library keeps of `getaddrinfo`'s codes only the text (glibc's, musl's).

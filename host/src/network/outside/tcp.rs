@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::limits::CONNECT_TIME;
-use super::{net_error, permitted};
+use super::{elsewhere, net_error, permitted};
 use crate::model::Protocol;
 use crate::network::dns::{self, DNS_PORT};
 use crate::network::pump::pump;
@@ -30,6 +30,7 @@ pub(in crate::network) fn connect(
         return Ok(receiver);
     }
     let real = permitted(pod, remote, Protocol::Tcp)?;
+    elsewhere(pod, remote, real, Protocol::Tcp)?;
     let outside = pod.outside();
     // Refused, not made to wait: a guest may need what it has open to close any of it.
     let permits = (

@@ -2,36 +2,51 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
 use bytes::{Bytes, BytesMut};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
+use tokio_util::sync::DropGuard;
 
 use super::limits::{FLOW_IDLE, FLOWS_PER_POD, PEERS_PER_FLOW};
 use super::tcp::permit;
-use super::{net_error, permitted};
+use super::{any, elsewhere, net_error, permitted};
 use crate::model::{PodUid, Protocol};
 use crate::network::dns::{self, DNS_PORT};
+use crate::network::doors::Opening;
 use crate::network::ports::{EPHEMERAL_FIRST, EPHEMERAL_LAST};
+use crate::network::udp::UdpQueue;
 use crate::network::wake::lock;
-use crate::network::{Datagram, NetError, PodNetwork};
+use crate::network::{Datagram, Family, NetError, PodNetwork};
 
 /// No datagram is larger.
 pub(in crate::network) const DATAGRAM_BYTES_MAX: usize = 65_535;
 /// So many are handed over before other tasks have their turn.
 const DATAGRAMS_AT_ONCE: usize = 64;
 
-/// The sockets of the machine that a pod's UDP sockets have, by the latter's address and whether the peer is IPv6.
+/// The address of a pod's UDP socket, and whether its peer is IPv6.
+type Key = (SocketAddr, bool);
+
+/// The sockets of the machine that a pod's UDP sockets have.
 #[derive(Debug, Default)]
-pub(super) struct Flows(Mutex<HashMap<(SocketAddr, bool), Arc<Flow>>>);
+pub(super) struct Flows(Mutex<HashMap<Key, Held>>);
+
+/// A flow; dropping this ends the task that receives for it.
+#[derive(Debug)]
+struct Held {
+    flow: Arc<Flow>,
+    _task: DropGuard,
+}
 
 /// One socket of the machine.
 #[derive(Debug)]
 struct Flow {
     /// For sending without waiting; the task that receives has another handle to the same socket.
     socket: std::net::UdpSocket,
+    /// The pod's socket. Found by its port, answers could go to whoever was given that port next.
+    queue: Arc<UdpQueue>,
     state: Mutex<FlowState>,
 }
 
@@ -44,12 +59,30 @@ struct FlowState {
 }
 
 impl Flows {
-    fn lock(&self) -> MutexGuard<'_, HashMap<(SocketAddr, bool), Arc<Flow>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Held>> {
         lock(&self.0)
     }
 
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.lock().len()
+    }
+
     pub(super) fn close(&self) {
-        self.lock().clear();
+        let held = std::mem::take(&mut *self.lock());
+        drop(held);
+    }
+
+    /// Ends those of one socket of the pod.
+    pub(super) fn close_socket(&self, family: Family, port: u16) {
+        let mut flows = self.lock();
+        if flows.is_empty() {
+            return;
+        }
+        let is_of_it = |(local, _): &Key| local.port() == port && family.is(local.ip());
+        let ended: Vec<_> = flows.extract_if(|key, _| is_of_it(key)).collect();
+        drop(flows);
+        drop(ended);
     }
 }
 
@@ -59,16 +92,17 @@ impl Flow {
     }
 }
 
-/// Sends a datagram of a pod to the real network. Answers come in through [`PodNetwork::deliver`].
+/// Sends a datagram of a pod to the real network. Answers come to `queue`.
 pub(in crate::network) fn send_udp(
     pod: &Arc<PodNetwork>,
+    queue: &Arc<UdpQueue>,
     local: SocketAddr,
     remote: SocketAddr,
     data: Bytes,
 ) -> Result<(), NetError> {
     if remote.ip() == pod.switch().dns_ip() {
         if remote.port() == DNS_PORT {
-            dns::datagram(pod, local, &data);
+            dns::datagram(pod, queue, &data);
         }
         return Ok(());
     }
@@ -84,14 +118,17 @@ pub(in crate::network) fn send_udp(
         return Ok(());
     }
     let real = permitted(pod, remote, Protocol::Udp)?;
-    let flow = flow(pod, local, real.is_ipv6())?;
+    let flow = flow(pod, queue, (local, real.is_ipv6()))?;
     {
         let mut state = flow.lock();
-        state.used = Instant::now();
-        if state.peers.len() >= PEERS_PER_FLOW && !state.peers.contains_key(&real) {
-            let any = state.peers.keys().next().copied();
-            any.and_then(|peer| state.peers.remove(&peer));
+        if !state.peers.contains_key(&real) {
+            elsewhere(pod, remote, real, Protocol::Udp)?;
+            if state.peers.len() >= PEERS_PER_FLOW {
+                let one = state.peers.keys().next().copied();
+                one.and_then(|peer| state.peers.remove(&peer));
+            }
         }
+        state.used = Instant::now();
         state.peers.insert(real, remote);
     }
     sent(flow.socket.send_to(&data, real))
@@ -115,29 +152,40 @@ fn sent(result: io::Result<usize>) -> Result<(), NetError> {
     }
 }
 
-fn flow(pod: &Arc<PodNetwork>, local: SocketAddr, v6: bool) -> Result<Arc<Flow>, NetError> {
+fn flow(pod: &Arc<PodNetwork>, queue: &Arc<UdpQueue>, key: Key) -> Result<Arc<Flow>, NetError> {
     let outside = pod.outside();
-    let key = (local, v6);
     let mut flows = outside.flows.lock();
-    if let Some(flow) = flows.get(&key) {
-        return Ok(Arc::clone(flow));
+    if let Some(held) = flows.get(&key) {
+        return Ok(Arc::clone(&held.flow));
     }
-    if outside.gone.is_cancelled() || flows.len() >= FLOWS_PER_POD {
+    if outside.gone.is_cancelled() {
         return Err(NetError::TooManySockets);
+    }
+    if flows.len() >= FLOWS_PER_POD {
+        // As a router does: whoever was silent longest loses its way back, and gets another when it speaks again.
+        let used = |held: &Held| held.flow.lock().used;
+        let silent = flows.iter().min_by_key(|(_, held)| used(held));
+        let silent = silent.map(|(key, _)| *key);
+        silent.and_then(|key| flows.remove(&key));
     }
     let sockets = &pod.switch().machine().sockets;
     let permits = [permit(sockets)?, permit(sockets)?];
-    let (socket, receiver) = open(v6).map_err(|error| net_error(&error))?;
+    let (socket, receiver) = open(key.1).map_err(|error| net_error(&error))?;
     let state = FlowState {
         used: Instant::now(),
         peers: HashMap::new(),
     };
     let flow = Arc::new(Flow {
         socket,
+        queue: Arc::clone(queue),
         state: Mutex::new(state),
     });
-    flows.insert(key, Arc::clone(&flow));
-    let gone = outside.gone.clone();
+    let ended = outside.gone.child_token();
+    let held = Held {
+        flow: Arc::clone(&flow),
+        _task: ended.clone().drop_guard(),
+    };
+    flows.insert(key, held);
     let task = receive(
         Arc::downgrade(pod),
         key,
@@ -145,17 +193,12 @@ fn flow(pod: &Arc<PodNetwork>, local: SocketAddr, v6: bool) -> Result<Arc<Flow>,
         receiver,
         permits,
     );
-    tokio::spawn(gone.run_until_cancelled_owned(task));
+    tokio::spawn(ended.run_until_cancelled_owned(task));
     Ok(flow)
 }
 
 fn open(v6: bool) -> io::Result<(std::net::UdpSocket, tokio::net::UdpSocket)> {
-    let any = if v6 {
-        SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0))
-    } else {
-        SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0))
-    };
-    let socket = std::net::UdpSocket::bind(any)?;
+    let socket = std::net::UdpSocket::bind(any(v6))?;
     socket.set_nonblocking(true)?;
     let receiver = tokio::net::UdpSocket::from_std(socket.try_clone()?)?;
     Ok((socket, receiver))
@@ -164,7 +207,7 @@ fn open(v6: bool) -> io::Result<(std::net::UdpSocket, tokio::net::UdpSocket)> {
 /// Gives the pod what comes back, until nothing has gone either way for a while.
 async fn receive(
     pod: Weak<PodNetwork>,
-    key: (SocketAddr, bool),
+    key: Key,
     flow: Arc<Flow>,
     receiver: tokio::net::UdpSocket,
     _permits: [OwnedSemaphorePermit; 2],
@@ -176,7 +219,7 @@ async fn receive(
             return;
         };
         let goes_on = match waited {
-            Ok(Ok(())) => deliver(&pod, key.0, &flow, &receiver),
+            Ok(Ok(())) => deliver(&pod, &flow, &receiver),
             Ok(Err(_)) => false,
             Err(_) => flow.lock().used + FLOW_IDLE > Instant::now(),
         };
@@ -188,7 +231,8 @@ async fn receive(
         if waited.is_err() && flow.lock().used + FLOW_IDLE > Instant::now() {
             continue;
         }
-        if flows.get(&key).is_some_and(|own| Arc::ptr_eq(own, &flow)) {
+        let own = flows.get(&key);
+        if own.is_some_and(|own| Arc::ptr_eq(&own.flow, &flow)) {
             flows.remove(&key);
         }
         return;
@@ -196,12 +240,7 @@ async fn receive(
 }
 
 /// Gives the pod what waits. False if the socket is of no use any more.
-fn deliver(
-    pod: &PodNetwork,
-    local: SocketAddr,
-    flow: &Flow,
-    receiver: &tokio::net::UdpSocket,
-) -> bool {
+fn deliver(pod: &PodNetwork, flow: &Flow, receiver: &tokio::net::UdpSocket) -> bool {
     let mut buffer = BytesMut::with_capacity(DATAGRAM_BYTES_MAX);
     for _ in 0..DATAGRAMS_AT_ONCE {
         buffer.clear();
@@ -214,7 +253,7 @@ fn deliver(
                 state.used = Instant::now();
                 drop(state);
                 let data = Bytes::copy_from_slice(&buffer);
-                pod.deliver(local.port(), Datagram { data, from });
+                pod.deliver_to(&flow.queue, Datagram { data, from });
             }
             Err(error) => match error.kind() {
                 io::ErrorKind::WouldBlock => return true,
@@ -239,7 +278,7 @@ pub(in crate::network) struct Return {
     /// from which of its ports,
     pub(in crate::network) port: u16,
     /// through which door,
-    pub(in crate::network) socket: Arc<tokio::net::UdpSocket>,
+    pub(in crate::network) socket: Arc<Opening<tokio::net::UdpSocket>>,
     /// to whom.
     pub(in crate::network) client: SocketAddr,
     /// When something went either way.
@@ -291,7 +330,8 @@ impl Returns {
             Some(entry) if entry.pod == pod.identity().uid && entry.port == local.port() => {
                 entry.used = Instant::now();
                 // Lost, as on any network, if the machine has no room for it.
-                let _ = entry.socket.try_send_to(data, entry.client);
+                let client = entry.client;
+                let _ = entry.socket.with(|socket| socket.try_send_to(data, client));
                 true
             }
             _ => false,

@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 
 use super::TcpStream;
 use super::stream::{Party, join};
+use crate::budget::Memory;
 use crate::network::wake::{Waiters, lock};
 use crate::network::{NetError, PodNetwork};
 
@@ -18,6 +19,8 @@ pub(in crate::network) struct Backlog {
 }
 
 struct State {
+    /// Of the container that listens: what waits here is its memory.
+    owner: Option<Arc<Memory>>,
     queue: VecDeque<TcpStream>,
     limit: usize,
     /// In the order in which they came.
@@ -49,11 +52,12 @@ pub(super) struct Request {
 }
 
 impl Request {
-    fn join(self) -> Result<(TcpStream, TcpStream), NetError> {
+    /// A connection to a listener of that container.
+    fn join(self, owner: Option<&Arc<Memory>>) -> Result<(TcpStream, TcpStream), NetError> {
         // A pod that has all the sockets it may have refuses: there is nothing that would tell when it has room again.
         let ticket = self
             .server_net
-            .ticket()
+            .ticket_for_peer(owner)
             .map_err(|_| NetError::ConnectionRefused)?;
         let server = Party {
             ticket: Some(ticket),
@@ -73,9 +77,10 @@ pub(super) enum Offer {
 
 impl Backlog {
     /// Empty queues.
-    pub(super) fn new(limit: usize) -> Arc<Self> {
+    pub(super) fn new(limit: usize, owner: Option<&Arc<Memory>>) -> Arc<Self> {
         Arc::new(Self {
             state: Mutex::new(State {
+                owner: owner.cloned(),
                 queue: VecDeque::new(),
                 limit: limit.clamp(1, BACKLOG_MAX),
                 waiting: BTreeMap::new(),
@@ -94,7 +99,7 @@ impl Backlog {
             return Offer::Over(Err(NetError::ConnectionRefused));
         }
         if state.queue.len() < state.limit && state.waiting.is_empty() {
-            let answer = request.join();
+            let answer = request.join(state.owner.as_ref());
             let answer = answer.map(|(client, server)| {
                 state.queue.push_back(server);
                 client
@@ -148,11 +153,9 @@ impl Backlog {
         if state.closed {
             return Poll::Ready(Err(NetError::ConnectionAborted));
         }
-        let evicted = cx.and_then(|cx| state.acceptors.add(cx.waker()));
+        let asked = cx.map(|cx| state.acceptors.add(cx.waker()));
         drop(state);
-        if let Some(waker) = evicted {
-            waker.wake();
-        }
+        asked.unwrap_or_default().wake();
         Poll::Pending
     }
 
@@ -162,11 +165,9 @@ impl Backlog {
         if state.closed || !state.queue.is_empty() {
             return Poll::Ready(());
         }
-        let evicted = state.acceptors.add(cx.waker());
+        let asked = state.acceptors.add(cx.waker());
         drop(state);
-        if let Some(waker) = evicted {
-            waker.wake();
-        }
+        asked.wake();
         Poll::Pending
     }
 
@@ -226,10 +227,11 @@ impl State {
             let mut turn = lock(&waiting.state);
             match std::mem::replace(&mut *turn, Turn::Gone) {
                 Turn::Waiting(request, waiters) => {
-                    *turn = Turn::Over(request.join().map(|(client, server)| {
-                        self.queue.push_back(server);
-                        client
-                    }));
+                    *turn =
+                        Turn::Over(request.join(self.owner.as_ref()).map(|(client, server)| {
+                            self.queue.push_back(server);
+                            client
+                        }));
                     promoted.0.push(waiters);
                 }
                 other => *turn = other,
@@ -252,11 +254,9 @@ impl Waiting {
     pub(super) fn poll(&self, cx: &mut Context<'_>) -> Poll<Result<TcpStream, NetError>> {
         let mut turn = lock(&self.state);
         if let Turn::Waiting(_, waiters) = &mut *turn {
-            let evicted = waiters.add(cx.waker());
+            let asked = waiters.add(cx.waker());
             drop(turn);
-            if let Some(waker) = evicted {
-                waker.wake();
-            }
+            asked.wake();
             return Poll::Pending;
         }
         match std::mem::replace(&mut *turn, Turn::Gone) {

@@ -4,6 +4,7 @@ use std::sync::{Arc, Weak};
 
 use super::pipe::Pipe;
 use crate::network::PodNetwork;
+use crate::network::meter::Ticket;
 use crate::network::shape::Lane;
 
 /// Which end of a connection.
@@ -29,16 +30,18 @@ struct Lanes {
 }
 
 impl Connection {
-    /// A connection between pods; `None` is what is no pod. One of them must be a pod. `crossing` is whether it leaves one.
+    /// A connection between pods' sockets; `None` is what is no pod. One of them must be a pod. `crossing` is whether it leaves one.
     pub(super) fn new(
-        client: Option<&Arc<PodNetwork>>,
-        server: Option<&Arc<PodNetwork>>,
+        client: Option<&Ticket>,
+        server: Option<&Ticket>,
         crossing: bool,
     ) -> Arc<Self> {
-        let meter = |one: Option<&Arc<PodNetwork>>, other: Option<&Arc<PodNetwork>>| {
-            one.or(other)
-                .map_or_else(Arc::default, |net| Arc::clone(&net.meter))
+        let holder = |one: Option<&Ticket>, other: Option<&Ticket>| {
+            let holder = one.or(other).map(Ticket::holder);
+            holder.unwrap_or_default()
         };
+        let (to_server, to_client) = (holder(server, client), holder(client, server));
+        let (client, server) = (client.map(Ticket::net), server.map(Ticket::net));
         let lane = |from: Option<&Arc<PodNetwork>>, to: Option<&Arc<PodNetwork>>| {
             Lane::new(
                 from.and_then(|net| net.egress.as_ref()),
@@ -58,8 +61,8 @@ impl Connection {
             None
         };
         Arc::new(Self {
-            to_server: Pipe::new(meter(server, client)),
-            to_client: Pipe::new(meter(client, server)),
+            to_server: Pipe::new(to_server),
+            to_client: Pipe::new(to_client),
             lanes,
         })
     }

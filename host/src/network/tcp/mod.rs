@@ -34,7 +34,7 @@ pub fn pair(
     peer: SocketAddr,
 ) -> Result<(TcpStream, TcpStream), NetError> {
     let guest = Party {
-        ticket: Some(net.ticket()?),
+        ticket: Some(net.ticket(None)?),
         lease: None,
         local,
         peer,

@@ -1,13 +1,13 @@
 //! One direction of a connection: a bounded queue of bytes with an end.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
 
 use crate::network::NetError;
-use crate::network::meter::Meter;
+use crate::network::meter::Holder;
 use crate::network::options::{BUFFER_BYTES_DEFAULT, BUFFER_BYTES_MAX, BUFFER_BYTES_MIN};
 use crate::network::wake::{Waiters, lock};
 
@@ -21,8 +21,8 @@ const CHUNKS_KEPT: usize = 4;
 /// One direction. The lock is held for a push or a pop of one chunk, never longer.
 pub(super) struct Pipe {
     state: Mutex<State>,
-    /// Of the pod where the bytes wait.
-    meter: Arc<Meter>,
+    /// Where the bytes wait.
+    meter: Holder,
 }
 
 /// `head`, `chunks`, `tail` are what waits to be read, in this order. All three allocate nothing while nothing waits.
@@ -38,6 +38,10 @@ struct State {
     reset: bool,
     /// The reader reads no more; what comes is thrown away.
     discarding: bool,
+    /// The reader did not say that it reads no more, it only let go: what is thrown away then was left unread.
+    abandoned: bool,
+    /// Something was left unread.
+    lost: bool,
     /// The reader is gone; what comes is an error for the writer.
     closed: bool,
     readers: Waiters,
@@ -45,8 +49,8 @@ struct State {
 }
 
 impl Pipe {
-    /// A direction whose bytes wait in the pod of this meter.
-    pub(super) fn new(meter: Arc<Meter>) -> Self {
+    /// A direction whose bytes wait there.
+    pub(super) fn new(meter: Holder) -> Self {
         Self {
             state: Mutex::new(State {
                 head: Bytes::new(),
@@ -57,6 +61,8 @@ impl Pipe {
                 finished: false,
                 reset: false,
                 discarding: false,
+                abandoned: false,
+                lost: false,
                 closed: false,
                 readers: Waiters::default(),
                 writers: Waiters::default(),
@@ -89,11 +95,9 @@ impl Pipe {
                 Poll::Ready(answer)
             }
             None => {
-                let evicted = state.readers.add(cx.waker());
+                let asked = state.readers.add(cx.waker());
                 drop(state);
-                if let Some(waker) = evicted {
-                    waker.wake();
-                }
+                asked.wake();
                 Poll::Pending
             }
         }
@@ -105,11 +109,21 @@ impl Pipe {
         if state.buffered > 0 || state.ending().is_some() {
             return Poll::Ready(());
         }
-        let evicted = state.readers.add(cx.waker());
+        let asked = state.readers.add(cx.waker());
         drop(state);
-        if let Some(waker) = evicted {
-            waker.wake();
+        asked.wake();
+        Poll::Pending
+    }
+
+    /// Waits until all was read and no more comes, however it ended.
+    pub(super) fn poll_ended(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut state = lock(&self.state);
+        if state.buffered == 0 && (state.finished || state.reset) {
+            return Poll::Ready(());
         }
+        let asked = state.readers.add(cx.waker());
+        drop(state);
+        asked.wake();
         Poll::Pending
     }
 
@@ -189,11 +203,9 @@ impl Pipe {
             Ok(bytes) if bytes > 0 && !errors_only => return Poll::Ready(Ok(bytes)),
             Ok(_) => {}
         }
-        let evicted = state.writers.add(cx.waker());
+        let asked = state.writers.add(cx.waker());
         drop(state);
-        if let Some(waker) = evicted {
-            waker.wake();
-        }
+        asked.wake();
         Poll::Pending
     }
 
@@ -202,6 +214,7 @@ impl Pipe {
         let mut state = lock(&self.state);
         state.writable()?;
         if state.discarding || bytes.is_empty() {
+            state.lost |= state.abandoned && !bytes.is_empty();
             return Ok(());
         }
         if state.buffered >= BUFFER_BYTES_MAX {
@@ -233,9 +246,23 @@ impl Pipe {
         self.end_reading(|state| state.discarding = true);
     }
 
+    /// The reader let go of the stream: as [`Self::discard`], but in the end the writer learns of what was left unread.
+    pub(super) fn abandon(&self) {
+        self.end_reading(|state| {
+            state.discarding = true;
+            state.abandoned = true;
+            state.lost |= state.buffered > 0;
+        });
+    }
+
     /// The reader is gone. True when it left bytes unread: the writer has to learn of it by a reset (RFC 2525 §2.17).
     pub(super) fn close(&self) -> bool {
-        self.end_reading(|state| state.closed = true)
+        let mut lost = false;
+        let unread = self.end_reading(|state| {
+            state.closed = true;
+            lost = state.lost;
+        });
+        unread || lost
     }
 
     /// Reader and writer lose what is there.

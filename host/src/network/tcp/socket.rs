@@ -7,6 +7,7 @@ use super::backlog::{Backlog, Request};
 use super::connecting::Connecting;
 use super::stream::Party;
 use super::{TcpListener, start};
+use crate::budget::Memory;
 use crate::model::Protocol;
 use crate::network::meter::{Lease, Ticket};
 use crate::network::route::{Route, check_remote, route};
@@ -24,10 +25,27 @@ pub struct TcpSocket {
 }
 
 impl TcpSocket {
-    /// An unbound socket.
+    /// An unbound socket that is no container's own.
     pub fn new(net: &Arc<PodNetwork>, family: Family) -> Result<Self, NetError> {
+        Self::open(net, family, None)
+    }
+
+    /// An unbound socket of a container: what waits at it, and at what it accepts, counts as that container's memory.
+    pub fn of(
+        owner: &Arc<Memory>,
+        net: &Arc<PodNetwork>,
+        family: Family,
+    ) -> Result<Self, NetError> {
+        Self::open(net, family, Some(owner))
+    }
+
+    fn open(
+        net: &Arc<PodNetwork>,
+        family: Family,
+        owner: Option<&Arc<Memory>>,
+    ) -> Result<Self, NetError> {
         Ok(Self {
-            ticket: Some(net.ticket()?),
+            ticket: Some(net.ticket(owner)?),
             net: Arc::clone(net),
             family,
             lease: None,
@@ -63,7 +81,7 @@ impl TcpSocket {
             None => Lease::tcp(&self.net, self.family.unspecified(), 0)?,
         };
         let ticket = self.ticket.take().ok_or(NetError::InvalidState)?;
-        let backlog = Backlog::new(backlog);
+        let backlog = Backlog::new(backlog, ticket.owner());
         {
             let mut table = lock(&self.net.tcp);
             if let Some(entry) = table.get_mut(lease.address(), lease.port()) {

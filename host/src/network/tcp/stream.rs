@@ -67,7 +67,7 @@ pub(super) fn join(
     server: Party,
     crossing: bool,
 ) -> Result<(TcpStream, TcpStream), NetError> {
-    let connection = Connection::new(client.net(), server.net(), crossing);
+    let connection = Connection::new(client.ticket.as_ref(), server.ticket.as_ref(), crossing);
     let client = TcpStream::new(Arc::clone(&connection), Side::Client, client)?;
     let server = TcpStream::new(connection, Side::Server, server)?;
     Ok((client, server))
@@ -123,6 +123,11 @@ impl TcpStream {
             .poll_readable(cx)
     }
 
+    /// Ready when everything was read and the peer sends no more: it ended its direction, or is gone.
+    pub fn poll_ended(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.end.connection.incoming(self.end.side).poll_ended(cx)
+    }
+
     /// How many bytes may be written now; never 0.
     pub fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<Result<usize, NetError>> {
         let end = &*self.end;
@@ -171,6 +176,11 @@ impl TcpStream {
             end.connection.outgoing(end.side).finish();
         }
         Ok(())
+    }
+
+    /// Nobody will read here any more, which the peer is told only when the connection is closed; until then it can write.
+    pub fn abandon_reading(&self) {
+        self.end.connection.incoming(self.end.side).abandon();
     }
 
     /// Ends the connection without manners: the peer reads what came, then a reset.

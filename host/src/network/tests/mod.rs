@@ -84,7 +84,7 @@ async fn connected(net: &Arc<PodNetwork>) -> (TcpStream, TcpStream) {
 }
 
 fn udp(net: &Arc<PodNetwork>, local: SocketAddr) -> UdpSocket {
-    let mut socket = UdpSocket::new(net, family(local)).unwrap();
+    let socket = UdpSocket::new(net, family(local)).unwrap();
     socket.bind(local).unwrap();
     socket
 }

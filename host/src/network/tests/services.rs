@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 use super::*;
 use crate::model::Protocol;
@@ -34,7 +35,7 @@ fn service(endpoints: &[(&Arc<PodNetwork>, bool)]) -> Service {
             })
             .collect(),
         publish_not_ready: false,
-        client_ip_affinity: false,
+        client_ip_affinity: None,
     }
 }
 
@@ -97,7 +98,7 @@ async fn n12_a_client_with_affinity_keeps_its_pod_while_that_is_ready() {
     let (a, b) = (pod(&switch, "a"), pod(&switch, "b"));
     let listeners = [listen(&a, "0.0.0.0:8080"), listen(&b, "0.0.0.0:8080")];
     let with_affinity = |endpoints: &[(&Arc<PodNetwork>, bool)]| Service {
-        client_ip_affinity: true,
+        client_ip_affinity: Some(Duration::from_secs(10_800)),
         ..service(endpoints)
     };
     let visits = async || {
@@ -130,6 +131,30 @@ async fn n12_a_client_with_affinity_keeps_its_pod_while_that_is_ready() {
     assert!(visits().await.values().all(|pods| *pods == [b.ip()]));
 }
 
+#[tokio::test(start_paused = true)]
+async fn n12_affinity_lasts_as_long_as_the_service_says() {
+    let switch = network();
+    let client = pod(&switch, "client");
+    let (a, b) = (pod(&switch, "a"), pod(&switch, "b"));
+    let listeners = [listen(&a, "0.0.0.0:8080"), listen(&b, "0.0.0.0:8080")];
+    switch.set_services(vec![Service {
+        client_ip_affinity: Some(Duration::from_secs(60)),
+        ..service(&[(&a, true), (&b, true)])
+    }]);
+    let visit = async || {
+        connect(&client, address(VIP)).await.unwrap();
+        let mut listeners = listeners.iter();
+        listeners.position(|listener| listener.try_accept().is_some())
+    };
+    let first = visit().await;
+    for _ in 0..3 {
+        tokio::time::advance(Duration::from_secs(59)).await;
+        assert_eq!(visit().await, first);
+    }
+    tokio::time::advance(Duration::from_secs(60)).await;
+    assert_ne!(visit().await, first);
+}
+
 #[tokio::test]
 async fn a_pod_reaches_itself_through_its_service() {
     let switch = network();
@@ -152,7 +177,7 @@ async fn n11_a_node_port_reaches_the_service_from_the_node() {
     switch.set_services(vec![service(&[(&net, true)])]);
     let from = switch.node_source();
     let far = switch
-        .dial_service("default", "web", 0, from)
+        .dial_service(("default", "web"), 0, from, from.ip())
         .await
         .unwrap();
     write_all(&far, Bytes::from_static(b"hello")).await.unwrap();
@@ -160,7 +185,8 @@ async fn n11_a_node_port_reaches_the_service_from_the_node() {
     assert_eq!(accepted.peer_address(), from);
     assert_eq!(read(&accepted).await.unwrap(), "hello");
     for (name, port) in [("web", 1), ("web", 2), ("other", 0)] {
-        let refused = switch.dial_service("default", name, port, from).await;
+        let service = ("default", name);
+        let refused = switch.dial_service(service, port, from, from.ip()).await;
         assert_eq!(refused.unwrap_err(), NetError::ConnectionRefused);
     }
 }
@@ -183,7 +209,7 @@ async fn udp_services_answer_from_their_own_address_and_keep_the_pod_of_a_flow()
     };
     let mut sockets = Vec::new();
     for connected in [false, true] {
-        let mut socket = udp(&client, address("0.0.0.0:0"));
+        let socket = udp(&client, address("0.0.0.0:0"));
         if connected {
             socket.connect(Some(vip)).unwrap();
         }

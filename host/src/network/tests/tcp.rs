@@ -249,6 +249,28 @@ async fn a_side_that_reads_no_more_throws_away_and_closes_without_a_reset() {
 }
 
 #[tokio::test]
+async fn a_side_that_lets_go_of_reading_holds_nobody_up_and_closes_with_a_reset() {
+    let net = pod(&network(), "a");
+    let (client, server) = connected(&net).await;
+    server.abandon_reading();
+    write_all(&client, Bytes::from(vec![0; 10_000_000]))
+        .await
+        .unwrap();
+    write_all(&server, Bytes::from_static(b"bye"))
+        .await
+        .unwrap();
+    drop(server);
+    let heard = read_all(&client).await;
+    assert_eq!(heard, (b"bye".to_vec(), Some(NetError::ConnectionReset)));
+
+    let (client, server) = connected(&net).await;
+    server.abandon_reading();
+    drop(server);
+    let heard = read_all(&client).await;
+    assert_eq!(heard, (Vec::new(), None), "nothing was left unread");
+}
+
+#[tokio::test]
 async fn a_connection_is_closed_when_its_last_clone_is_dropped() {
     let net = pod(&network(), "a");
     let (client, server) = connected(&net).await;

@@ -55,7 +55,7 @@ async fn loopback_datagrams_stay_in_the_pod() {
 #[tokio::test]
 async fn a_connected_socket_hears_its_peer_only() {
     let net = pod(&network(), "a");
-    let mut server = udp(&net, address("127.0.0.1:53"));
+    let server = udp(&net, address("127.0.0.1:53"));
     let peer = udp(&net, address("127.0.0.1:1000"));
     let other = udp(&net, address("127.0.0.1:1001"));
     server.connect(Some(address("127.0.0.1:1000"))).unwrap();
@@ -81,7 +81,7 @@ async fn a_connected_socket_hears_its_peer_only() {
 #[tokio::test]
 async fn a_closed_port_is_silent_for_unconnected_and_refused_for_connected_sockets() {
     let net = pod(&network(), "a");
-    let mut socket = udp(&net, address("127.0.0.1:0"));
+    let socket = udp(&net, address("127.0.0.1:0"));
     socket
         .send(text("x"), Some(address("127.0.0.1:9")))
         .unwrap();
@@ -145,7 +145,7 @@ async fn datagrams_to_nowhere_say_why() {
 #[tokio::test]
 async fn a_datagram_from_outside_finds_the_pods_socket() {
     let net = pod(&network(), "a");
-    let mut socket = udp(&net, address("0.0.0.0:4000"));
+    let socket = udp(&net, address("0.0.0.0:4000"));
     let datagram = |from: &str| Datagram {
         data: text("answer"),
         from: address(from),

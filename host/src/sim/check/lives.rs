@@ -115,7 +115,7 @@ impl Checker {
             let passed = match other.role {
                 Role::Init => lives.any(Life::succeeded),
                 Role::Sidecar => {
-                    lives.any(|l| l.started && (l.passed_startup || !other.has_startup_probe))
+                    lives.any(|l| l.started && (l.passed_startup || other.probes.startup.is_none()))
                 }
                 Role::Main => !memory.in_flight.values().any(|effect| {
                     matches!(effect, Effect::Start { attempt, .. } if attempt.container == other.name)
@@ -195,7 +195,7 @@ impl Checker {
         };
         // Grace 0 leaves no time for a hook.
         let had_time = self.pod.spec.grace > Seconds(0) && !self.grace_may_be_over();
-        let had_hook = !spec.has_pre_stop || life.hooks.contains(&Hook::PreStop);
+        let had_hook = spec.hooks.pre_stop.is_none() || life.hooks.contains(&Hook::PreStop);
         keep(had_hook || !had_time, "preStop runs before TERM", detail)?;
         let pre_stop = Effect::RunHook {
             attempt: attempt.clone(),

@@ -155,10 +155,6 @@ impl Memory {
         }
     }
 
-    fn grace_may_end(&mut self, at: Time) {
-        self.grace_ends = Some(self.grace_ends.map_or(at, |before| before.min(at)));
-    }
-
     /// A start that could not even be configured did not use its image: the next one may (rule H5).
     fn not_configured(&mut self, effect: &Effect, failure: &Failure) {
         if let Effect::Start { attempt, image_id } = effect
@@ -167,6 +163,10 @@ impl Memory {
             let container = attempt.container.clone();
             self.pulled.insert(container, image_id.clone());
         }
+    }
+
+    fn grace_may_end(&mut self, at: Time) {
+        self.grace_ends = Some(self.grace_ends.map_or(at, |before| before.min(at)));
     }
 
     fn done(&mut self, effect: Effect, output: Option<&Output>) {

@@ -126,7 +126,9 @@ impl Checker {
                 });
                 keep(is_it, promise, detail)
             }
-            (_, Some((_, life))) if life.runs() => keep(spec.has_post_start, promise, detail),
+            (_, Some((_, life))) if life.runs() => {
+                keep(spec.hooks.post_start.is_some(), promise, detail)
+            }
             (ContainerState::Terminated(ended), Some((_, life))) => {
                 let code = life.exit.as_ref().map(|exit| exit.code);
                 let by_all = ended.reason == "RestartingAllContainers";

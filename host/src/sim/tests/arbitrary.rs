@@ -7,8 +7,8 @@ use proptest::option;
 use proptest::prelude::*;
 
 use crate::model::{
-    Container, ContainerRestart, ExitCodeOperator, ImagePullPolicy, Pod, RestartAction,
-    RestartPolicy, RestartRule, Role, Seconds, testing,
+    Container, ContainerRestart, ExitCodeOperator, Hooks, ImagePullPolicy, Pod, Probes,
+    RestartAction, RestartPolicy, RestartRule, Role, Seconds, testing,
 };
 
 /// A pod of up to three init containers and sidecars, and one to three mains.
@@ -56,10 +56,15 @@ fn container(role: Role) -> impl Strategy<Value = Container> {
             role,
             pull_policy,
             restart: own.filter(|_| role != Role::Sidecar),
-            has_startup_probe: startup,
-            has_readiness_probe: readiness,
-            has_post_start: post_start,
-            has_pre_stop: pre_stop,
+            probes: Probes {
+                startup: startup.then(testing::probe),
+                liveness: None,
+                readiness: readiness.then(testing::probe),
+            },
+            hooks: Hooks {
+                post_start: post_start.then(testing::hook),
+                pre_stop: pre_stop.then(testing::hook),
+            },
             ..testing::container("c")
         }
     })

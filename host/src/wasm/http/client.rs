@@ -1,27 +1,26 @@
 //! Requests that guests send.
 
 use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
 use http_body_util::BodyExt;
-use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::client::conn::http1;
 use hyper::http::uri::{PathAndQuery, Scheme};
 use hyper::{Request, Response, Uri};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::{Sleep, sleep, timeout};
+use tokio::time::timeout;
 use wasmtime_wasi_http::io::TokioIo;
 use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode as ErrorCode2;
 use wasmtime_wasi_http::p3::bindings::http::types::ErrorCode as ErrorCode3;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
+use super::CONNECTION_BYTES;
 use super::connect::{connect, failure, secure};
-use crate::network::{NetError, PodNetwork};
-use crate::wasm::process::Process;
+use super::patience::Patient;
+use crate::budget::{Held, Memory};
+use crate::network::NetError;
+use crate::wasm::process::{ContainerShared, Process};
 
 /// How long each step may take where the guest sets no limit of its own.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -52,8 +51,8 @@ impl WasiHttpHooks for Hooks {
         options: Option<RequestOptions>,
         _received: Box<dyn Future<Output = Result<(), Error>> + Send>,
     ) -> Box<dyn Future<Output = Result<(Response<WasiBody>, Rest), Error>> + Send> {
-        let net = Arc::clone(&self.process.container.host.net);
-        Box::new(send(net, request, options.unwrap_or_default()))
+        let container = Arc::clone(&self.process.container);
+        Box::new(send(container, request, options.unwrap_or_default()))
     }
 
     fn p2_error_from_hyper(&mut self, _error: &hyper::Error) -> ErrorCode2 {
@@ -66,7 +65,7 @@ impl WasiHttpHooks for Hooks {
 }
 
 async fn send(
-    net: Arc<PodNetwork>,
+    container: Arc<ContainerShared>,
     request: Request<WasiBody>,
     options: RequestOptions,
 ) -> Result<(Response<WasiBody>, Rest), Error> {
@@ -80,22 +79,24 @@ async fn send(
     let patience = options.connect_timeout.unwrap_or(PATIENCE);
     let too_late = |_| Error::ConnectionTimeout;
     if tls {
-        let secured = async { secure(connect(&net, &host, port).await?, &host).await };
+        let secured = async { secure(connect(&container, &host, port).await?, &host).await };
         let stream = timeout(patience, secured).await.map_err(too_late)??;
-        exchange(stream, request, options).await
+        exchange(&container.memory, stream, request, options).await
     } else {
-        let connected = connect(&net, &host, port);
+        let connected = connect(&container, &host, port);
         let stream = timeout(patience, connected).await.map_err(too_late)??;
-        exchange(stream.into_io(), request, options).await
+        exchange(&container.memory, stream.into_io(), request, options).await
     }
 }
 
 /// Sends the request and waits for the head of the response.
 async fn exchange(
+    memory: &Arc<Memory>,
     io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     mut request: Request<WasiBody>,
     options: RequestOptions,
 ) -> Result<(Response<WasiBody>, Rest), Error> {
+    let held = Held::take(memory, CONNECTION_BYTES).ok_or(Error::ConnectionLimitReached)?;
     let (mut sender, connection) = http1::Builder::new()
         .max_buf_size(HEAD_BYTES_MAX)
         .handshake(TokioIo::new(io))
@@ -104,7 +105,10 @@ async fn exchange(
     // A proxy is asked for a whole URI, a server for its path (RFC 9112 §3.2.1).
     let path = request.uri().path_and_query().cloned();
     *request.uri_mut() = Uri::from(path.unwrap_or(PathAndQuery::from_static("/")));
-    let mut connection = Box::pin(async move { connection.await.map_err(broken) });
+    let mut connection = Box::pin(async move {
+        let _held = held;
+        connection.await.map_err(broken)
+    });
     let patience = options.first_byte_timeout.unwrap_or(PATIENCE);
     let sending = timeout(patience, sender.send_request(request));
     tokio::pin!(sending);
@@ -123,14 +127,7 @@ async fn exchange(
         .map_err(|_| Error::ConnectionReadTimeout)?
         .map_err(broken)?;
     let patience = options.between_bytes_timeout.unwrap_or(PATIENCE);
-    let response = response.map(|body| {
-        let received = Received {
-            body,
-            patience,
-            waiting: None,
-        };
-        received.boxed_unsync()
-    });
+    let response = response.map(|body| Patient::new(body, patience, broken).boxed_unsync());
     let rest: Rest = if ended {
         Box::new(async { Ok(()) })
     } else {
@@ -160,44 +157,5 @@ fn broken(error: hyper::Error) -> Error {
         Error::ConnectionTerminated
     } else {
         Error::Hyper(error)
-    }
-}
-
-/// The body of a response, with a limit to the silence between its parts.
-struct Received {
-    body: Incoming,
-    patience: Duration,
-    waiting: Option<Pin<Box<Sleep>>>,
-}
-
-impl Body for Received {
-    type Data = Bytes;
-    type Error = Error;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        let this = self.get_mut();
-        if let Poll::Ready(frame) = Pin::new(&mut this.body).poll_frame(cx) {
-            this.waiting = None;
-            return Poll::Ready(frame.map(|frame| frame.map_err(broken)));
-        }
-        let patience = this.patience;
-        let waiting = this
-            .waiting
-            .get_or_insert_with(|| Box::pin(sleep(patience)));
-        match waiting.as_mut().poll(cx) {
-            Poll::Ready(()) => Poll::Ready(Some(Err(Error::ConnectionReadTimeout))),
-            Poll::Pending => Poll::Pending,
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }

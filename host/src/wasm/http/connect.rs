@@ -10,8 +10,8 @@ use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{self, ClientConfig, RootCertStore};
 use wasmtime_wasi_http::Error;
 
-use crate::network::{Family, NetError, PodNetwork, TcpIo, TcpListener, TcpSocket, TcpStream};
-use crate::wasm::process::Process;
+use crate::network::{Family, NetError, TcpIo, TcpListener, TcpSocket, TcpStream};
+use crate::wasm::process::{ContainerShared, Process};
 
 /// Listens in the pod of a process.
 pub(super) fn listen(
@@ -19,21 +19,30 @@ pub(super) fn listen(
     address: SocketAddr,
     backlog: usize,
 ) -> Result<TcpListener, NetError> {
-    let mut socket = TcpSocket::new(&process.container.host.net, Family::V4)?;
+    let mut socket = TcpSocket::of(
+        &process.container.memory,
+        &process.container.host.net,
+        Family::V4,
+    )?;
     socket.bind(address)?;
     socket.listen(backlog)
 }
 
 /// Connects to the first address of a name that answers. `host` is as it stands in an authority: IPv6 in brackets.
 pub(super) async fn connect(
-    net: &Arc<PodNetwork>,
+    container: &ContainerShared,
     host: &str,
     port: u16,
 ) -> Result<TcpStream, Error> {
-    let addresses = net.resolve(bare(host)).await.map_err(failure)?;
+    let addresses = container
+        .host
+        .net
+        .resolve(bare(host))
+        .await
+        .map_err(failure)?;
     let mut refused = NetError::NameUnresolvable;
     for ip in addresses {
-        match attempt(net, SocketAddr::new(ip, port)).await {
+        match attempt(container, SocketAddr::new(ip, port)).await {
             Ok(stream) => return Ok(stream),
             Err(error) => refused = error,
         }
@@ -41,12 +50,14 @@ pub(super) async fn connect(
     Err(failure(refused))
 }
 
-async fn attempt(net: &Arc<PodNetwork>, remote: SocketAddr) -> Result<TcpStream, NetError> {
+async fn attempt(container: &ContainerShared, remote: SocketAddr) -> Result<TcpStream, NetError> {
     let family = match remote.ip() {
         IpAddr::V4(_) => Family::V4,
         IpAddr::V6(_) => Family::V6,
     };
-    TcpSocket::new(net, family)?.connect(remote)?.await
+    TcpSocket::of(&container.memory, &container.host.net, family)?
+        .connect(remote)?
+        .await
 }
 
 fn bare(host: &str) -> &str {

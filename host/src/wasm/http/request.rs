@@ -3,24 +3,36 @@
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use hyper::body::Incoming;
 use hyper::header::{HOST, HeaderValue};
 use hyper::http::uri::{Authority, Scheme};
 use hyper::{Request, Response, StatusCode, Version};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::time::timeout;
 use wasmtime::Store;
 use wasmtime_wasi::I32Exit;
 use wasmtime_wasi_http::handler::Proxy;
 use wasmtime_wasi_http::p2::bindings::http::types::Scheme as Scheme2;
-use wasmtime_wasi_http::{FieldMap, WasiBody, WasiHttpView, p2, p3};
+use wasmtime_wasi_http::{Error, FieldMap, WasiBody, WasiHttpView, p2, p3};
 
+use super::patience::Patient;
 use super::reply::{Reply, Running};
 use super::serve::Server;
 use super::warm::Instance;
+use crate::wasm::cpu::metered;
 use crate::wasm::guest::Guest;
 use crate::wasm::limits::OutOfMemory;
 use crate::wasm::process::trap_text;
+
+/// A request waits so long for others to end before it is refused.
+const PLACE_TIME: Duration = Duration::from_secs(30);
+/// How long a body may be silent while the guest waits for it.
+const BODY_SILENCE: Duration = Duration::from_secs(75);
+
+/// The body of a request.
+type Sent = Patient<Incoming>;
 
 /// What the guest answered: a response, or the name of an error.
 type Answer = Result<Response<WasiBody>, String>;
@@ -34,9 +46,11 @@ pub(super) async fn respond(
     if !names_host(&mut request, local) {
         return Reply::status(StatusCode::BAD_REQUEST);
     }
-    let Ok(place) = Arc::clone(&server.requests).acquire_owned().await else {
+    let place = Arc::clone(&server.requests).acquire_owned();
+    let Ok(Ok(place)) = timeout(PLACE_TIME, place).await else {
         return Reply::status(StatusCode::SERVICE_UNAVAILABLE);
     };
+    let request = request.map(|body| Patient::new(body, BODY_SILENCE, Error::Hyper));
     let instance = match server.instance().await {
         Ok(instance) => instance,
         Err(error) => return server.no_instance(&error).await,
@@ -91,19 +105,21 @@ fn names_host(request: &mut Request<Incoming>, local: SocketAddr) -> bool {
 async fn run(
     server: Arc<Server>,
     instance: Instance,
-    request: Request<Incoming>,
+    request: Request<Sent>,
     answer: oneshot::Sender<Answer>,
     place: OwnedSemaphorePermit,
 ) -> bool {
     let _ticking = server.launch.program.engine.ticking();
     let Instance { mut store, proxy } = instance;
+    let cpu = &server.process.container.cpu;
     let handled = match &proxy {
-        Proxy::P2(proxy) => handle_p2(&mut store, proxy, request, answer).await,
-        Proxy::P3(service) => handle_p3(&mut store, service, request, answer).await,
+        Proxy::P2(proxy) => metered(cpu, handle_p2(&mut store, proxy, request, answer)).await,
+        Proxy::P3(service) => metered(cpu, handle_p3(&mut store, service, request, answer)).await,
     };
     // The next that waits for a place must find the memory, too.
     drop(store);
     drop(place);
+    server.warm.freed();
     match handled {
         Ok(answered) => {
             if !answered {
@@ -119,7 +135,7 @@ async fn run(
 async fn handle_p2(
     store: &mut Store<Guest>,
     proxy: &p2::bindings::Proxy,
-    request: Request<Incoming>,
+    request: Request<Sent>,
     answer: oneshot::Sender<Answer>,
 ) -> wasmtime::Result<bool> {
     let (answered, was_answered) = flag();
@@ -151,7 +167,7 @@ fn flag() -> (impl FnOnce() + Send + Sync, impl Fn() -> bool) {
 async fn handle_p3(
     store: &mut Store<Guest>,
     service: &p3::bindings::Service,
-    request: Request<Incoming>,
+    request: Request<Sent>,
     answer: oneshot::Sender<Answer>,
 ) -> wasmtime::Result<bool> {
     let (parts, body) = request.into_parts();

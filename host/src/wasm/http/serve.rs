@@ -1,7 +1,7 @@
 //! The process of a component that handles requests: a listener on the pod's network, and a task for each connection.
 
 use std::convert::Infallible;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,17 +9,19 @@ use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use wasmtime_wasi_http::io::TokioIo;
 
+use super::CONNECTION_BYTES;
 use super::connect::listen;
+use super::patience::PatientIo;
 use super::request;
 use super::timer::TokioTimer;
 use super::warm::Warm;
-use crate::network::{NetError, TcpListener};
+use crate::budget::Held;
+use crate::network::{NetError, TcpListener, TcpStream};
 use crate::wasm::process::{Launch, Process};
 
 /// Requests that one container handles at a time; more wait.
@@ -34,6 +36,10 @@ const HEAD_BYTES_MAX: usize = 64 * 1024;
 const BUFFER_BYTES_MAX: usize = 128 * 1024;
 /// How long a connection may stay silent between requests, or take to send the head of one.
 const HEAD_TIME: Duration = Duration::from_secs(75);
+/// How long a client may take nothing of its answer.
+const WRITE_SILENCE: Duration = Duration::from_secs(75);
+/// A request whose client has hung up goes on for so long; then it ends where it stands, and its place is free.
+const ANSWER_TIME: Duration = Duration::from_secs(30);
 /// What a container ends with that cannot listen.
 const FAILED: u32 = 1;
 
@@ -90,27 +96,37 @@ async fn accept(server: &Arc<Server>, listener: &TcpListener) -> NetError {
         };
         match listener.accept().await {
             Ok(stream) => {
+                // A client that finds no memory is turned away; it must not be what ends the server.
+                let memory = &server.process.container.memory;
+                let Some(held) = Held::take(memory, CONNECTION_BYTES) else {
+                    continue;
+                };
                 let this = Arc::clone(server);
-                let local = stream.local_address();
                 server.spawn(async move {
-                    connection(this, stream.into_io(), local).await;
-                    drop(place);
+                    tokio::select! {
+                        biased;
+                        () = connection(this, stream.clone()) => {}
+                        () = hung_up(&stream) => {}
+                    }
+                    drop((place, held));
                 });
             }
-            // The client went before it was its turn.
-            Err(NetError::ConnectionAborted | NetError::ConnectionReset) => {}
-            // Another container of the pod holds too many; what this one closes makes room.
-            Err(NetError::TooManySockets) => tokio::task::yield_now().await,
+            // The listener's end: its pod is gone.
             Err(error) => return error,
         }
     }
 }
 
-async fn connection(
-    server: Arc<Server>,
-    io: impl AsyncRead + AsyncWrite + Unpin,
-    local: SocketAddr,
-) {
+/// Ends when nobody has been there for a while who could want an answer. A client that closed its half looks the same as one that is gone
+/// altogether, so it has some time to wait for one still.
+async fn hung_up(stream: &TcpStream) {
+    poll_fn(|cx| stream.poll_ended(cx)).await;
+    tokio::time::sleep(ANSWER_TIME).await;
+}
+
+async fn connection(server: Arc<Server>, stream: TcpStream) {
+    let local = stream.local_address();
+    let io = PatientIo::new(stream.into_io(), WRITE_SILENCE);
     let asked = AtomicBool::new(false);
     let handle = service_fn(|request| {
         asked.store(true, Ordering::Relaxed);
@@ -173,5 +189,49 @@ impl Server {
         self.log(&format!("cannot serve HTTP on {address}: {error}\n"))
             .await;
         FAILED
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use tokio::time::{Instant, timeout};
+
+    use super::{ANSWER_TIME, hung_up};
+    use crate::model::testing;
+    use crate::network::{
+        Family, NetworkSettings, PodIdentity, Shutdown, Switch, TcpSocket, TcpStream,
+    };
+
+    async fn connected() -> (TcpStream, TcpStream) {
+        let switch = Switch::new(NetworkSettings::default()).expect("a network");
+        let net = switch
+            .attach(PodIdentity::of(&testing::pod()))
+            .expect("a pod");
+        let socket = || TcpSocket::new(&Arc::clone(&net), Family::V4).expect("a socket");
+        let mut server = socket();
+        server.bind(([127, 0, 0, 1], 80).into()).expect("bound");
+        let server = server.listen(1).expect("listens");
+        let connecting = socket().connect(server.local_address()).expect("begun");
+        let client = connecting.await.expect("connected");
+        (client, server.accept().await.expect("accepted"))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_hangs_up_may_wait_for_its_answer_for_a_while() {
+        let (client, server) = connected().await;
+        let hour = Duration::from_secs(3600);
+        assert!(timeout(hour, hung_up(&server)).await.is_err());
+        client.shutdown(Shutdown::Write).expect("said all");
+        let began = Instant::now();
+        hung_up(&server).await;
+        assert!(began.elapsed() >= ANSWER_TIME);
+        drop(client);
+
+        let (client, server) = connected().await;
+        drop(client);
+        timeout(hour, hung_up(&server)).await.expect("gone");
     }
 }

@@ -7,6 +7,7 @@ use wasmtime::Store;
 use wasmtime_wasi_http::handler::Proxy;
 
 use super::serve::Server;
+use crate::wasm::cpu::metered;
 use crate::wasm::guest::Guest;
 use crate::wasm::limits::Share;
 use crate::wasm::program::Entry;
@@ -24,16 +25,22 @@ pub(super) struct Instance {
 #[derive(Default)]
 pub(super) struct Warm {
     waiting: Mutex<Vec<Instance>>,
-    taken: Notify,
+    wanted: Notify,
 }
 
 impl Warm {
     fn take(&self) -> Option<Instance> {
         let taken = self.lock().pop();
-        if taken.is_some() {
-            self.taken.notify_one();
-        }
+        // Also when there was none: making them may have failed the last time, for want of memory that is free by now.
+        self.wanted.notify_one();
         taken
+    }
+
+    /// A request is over, and what it held is free: those that could not be made may be made now.
+    pub(super) fn freed(&self) {
+        if self.lock().len() < WARM {
+            self.wanted.notify_one();
+        }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Instance>> {
@@ -61,7 +68,8 @@ impl Server {
         let Entry::Http(pre) = &self.launch.program.entry else {
             return Err(wasmtime::format_err!("the program handles no requests"));
         };
-        let proxy = pre.instantiate_async(&mut store).await?;
+        let cpu = &self.process.container.cpu;
+        let proxy = metered(cpu, pre.instantiate_async(&mut store)).await?;
         Ok(Instance { store, proxy })
     }
 
@@ -85,7 +93,24 @@ impl Server {
                     Err(_) => break,
                 }
             }
-            self.warm.taken.notified().await;
+            self.warm.wanted.notified().await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt as _;
+
+    use super::Warm;
+
+    #[test]
+    fn a_request_that_found_no_instance_has_others_made() {
+        let warm = Warm::default();
+        assert!(warm.wanted.notified().now_or_never().is_none());
+        assert!(warm.take().is_none());
+        assert!(warm.wanted.notified().now_or_never().is_some());
+        warm.freed();
+        assert!(warm.wanted.notified().now_or_never().is_some());
     }
 }

@@ -17,11 +17,13 @@ use wasmtime::component::{HasData, Linker, Resource, ResourceTable};
 use wasmtime_wasi::p2::bindings::sockets;
 
 use super::guest::Guest;
+use crate::budget::Memory;
 use crate::network::PodNetwork;
 
 /// The part of a guest that sockets need.
 pub(super) struct SocketsView<'a> {
     net: &'a Arc<PodNetwork>,
+    memory: &'a Arc<Memory>,
     table: &'a mut ResourceTable,
 }
 
@@ -34,6 +36,7 @@ impl HasData for Sockets {
 fn view(guest: &mut Guest) -> SocketsView<'_> {
     SocketsView {
         net: &guest.process.container.host.net,
+        memory: &guest.process.container.memory,
         table: &mut guest.table,
     }
 }

@@ -171,7 +171,7 @@ impl types::HostTcpSocket for SocketsView<'_> {
     }
 
     fn create(&mut self, family: IpAddressFamily) -> SocketResult<Resource<TheirTcp>> {
-        let socket = Socket::open(self.net, p3_family(family)).map_err(p3)?;
+        let socket = Socket::open(self.memory, self.net, p3_family(family)).map_err(p3)?;
         let socket = self.table.push(socket).map_err(SocketError::trap)?;
         Ok(theirs(&socket))
     }
@@ -303,11 +303,9 @@ impl<T: Send + 'static> types::HostUdpSocketWithStore<T> for Sockets {
             let mut view = store.get();
             let socket = view.udp3(&this)?;
             if socket.inner.local_address().is_none() {
-                // Sending binds, as on POSIX; a stream of before would be in the way, and there is none in WASI 0.3.
+                // Sending binds, as on POSIX.
                 let any = unspecified(socket.family);
-                let inner = Arc::get_mut(&mut socket.inner);
-                let inner = inner.ok_or_else(|| p3(NetError::InvalidState))?;
-                inner.bind(any).map_err(p3)?;
+                socket.inner.bind(any).map_err(p3)?;
             }
             SocketResult::Ok(Arc::clone(&socket.inner))
         })?;
@@ -341,15 +339,14 @@ fn unspecified(family: Family) -> SocketAddr {
 }
 
 impl SocketsView<'_> {
-    /// Connects or disconnects; refused while a call is under way on the socket.
+    /// Connects or disconnects, also while calls wait for datagrams.
     fn set_peer(
         &mut self,
         this: &Resource<TheirUdp>,
         peer: Option<SocketAddr>,
     ) -> SocketResult<()> {
         let socket = self.udp3(this)?;
-        let inner = Arc::get_mut(&mut socket.inner);
-        let inner = inner.ok_or_else(|| p3(NetError::InvalidState))?;
+        let inner = &socket.inner;
         if peer.is_none() && inner.remote_address().is_none() {
             return Err(p3(NetError::InvalidState));
         }
@@ -366,9 +363,8 @@ impl types::HostUdpSocket for SocketsView<'_> {
         this: Resource<TheirUdp>,
         local_address: IpSocketAddress,
     ) -> SocketResult<()> {
-        let inner = Arc::get_mut(&mut self.udp3(&this)?.inner);
-        let inner = inner.ok_or_else(|| p3(NetError::InvalidState))?;
-        inner.bind(SocketAddr::from(local_address)).map_err(p3)
+        let local = SocketAddr::from(local_address);
+        self.udp3(&this)?.inner.bind(local).map_err(p3)
     }
 
     async fn connect(
@@ -380,7 +376,7 @@ impl types::HostUdpSocket for SocketsView<'_> {
     }
 
     async fn create(&mut self, family: IpAddressFamily) -> SocketResult<Resource<TheirUdp>> {
-        let socket = Udp::open(self.net, p3_family(family)).map_err(p3)?;
+        let socket = Udp::open(self.memory, self.net, p3_family(family)).map_err(p3)?;
         let socket = self.table.push(socket).map_err(SocketError::trap)?;
         Ok(theirs(&socket))
     }

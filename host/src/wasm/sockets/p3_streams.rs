@@ -90,6 +90,13 @@ pub(super) struct Receiving {
     pub(super) outcome: Outcome,
 }
 
+impl Drop for Receiving {
+    /// Nobody will read again: what comes must not fill the queue and make the peer wait for ever.
+    fn drop(&mut self) {
+        self.stream.abandon_reading();
+    }
+}
+
 impl<T> StreamProducer<T> for Receiving {
     type Item = u8;
     type Buffer = bytes::BytesMut;

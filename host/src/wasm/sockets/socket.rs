@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 
 use wasmtime_wasi::p2::Pollable;
 
+use crate::budget::Memory;
 use crate::network::{
     Connecting, Family, NetError, PodNetwork, TcpListener, TcpOptions, TcpSocket, TcpStream,
 };
@@ -47,8 +48,12 @@ pub(super) enum Operation {
 }
 
 impl Socket {
-    pub(super) fn open(net: &Arc<PodNetwork>, family: Family) -> Result<Self, NetError> {
-        let socket = TcpSocket::new(net, family)?;
+    pub(super) fn open(
+        memory: &Arc<Memory>,
+        net: &Arc<PodNetwork>,
+        family: Family,
+    ) -> Result<Self, NetError> {
+        let socket = TcpSocket::of(memory, net, family)?;
         Ok(Self::of(State::Open(socket), TcpOptions::default(), family))
     }
 

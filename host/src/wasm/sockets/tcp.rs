@@ -62,7 +62,7 @@ impl SocketsView<'_> {
 
 impl tcp_create_socket::Host for SocketsView<'_> {
     fn create_tcp_socket(&mut self, kind: IpAddressFamily) -> SocketResult<Resource<Theirs>> {
-        let socket = Socket::open(self.net, family(kind)).map_err(p2)?;
+        let socket = Socket::open(self.memory, self.net, family(kind)).map_err(p2)?;
         Ok(theirs(&self.table.push(socket)?))
     }
 }
@@ -106,7 +106,12 @@ impl tcp::HostTcpSocket for SocketsView<'_> {
         let remote = SocketAddr::from(remote_address);
         socket.state = match open.connect(remote) {
             Ok(connecting) => State::Connecting(connecting),
-            Err(error @ (NetError::InvalidArgument | NetError::InvalidState)) => {
+            // The program's mistake, or no port left: nothing was begun, and the socket is as it was.
+            Err(
+                error @ (NetError::InvalidArgument
+                | NetError::InvalidState
+                | NetError::AddressInUse),
+            ) => {
                 return Err(p2(error));
             }
             Err(error) => State::Answered(Err(error)),

@@ -15,6 +15,7 @@ use wasmtime_wasi::p2::{
 
 use super::convert::{family, p2};
 use super::{SocketsView, ours, theirs};
+use crate::budget::Memory;
 use crate::network::{Family, NetError, PodNetwork, TcpOptions, UdpSocket};
 
 /// Datagrams that pass the border to the guest in one call.
@@ -23,7 +24,7 @@ const BATCH: usize = 16;
 const BATCH_BYTES: usize = 256 * 1024;
 
 pub(super) struct Socket {
-    /// The streams hold it too; alone, it may be bound and connected.
+    /// The streams and calls that wait hold it too.
     pub(super) inner: Arc<UdpSocket>,
     pub(super) options: TcpOptions,
     pub(super) family: Family,
@@ -32,9 +33,13 @@ pub(super) struct Socket {
 }
 
 impl Socket {
-    pub(super) fn open(net: &Arc<PodNetwork>, family: Family) -> Result<Self, NetError> {
+    pub(super) fn open(
+        memory: &Arc<Memory>,
+        net: &Arc<PodNetwork>,
+        family: Family,
+    ) -> Result<Self, NetError> {
         Ok(Self {
-            inner: Arc::new(UdpSocket::new(net, family)?),
+            inner: Arc::new(UdpSocket::of(memory, net, family)?),
             options: TcpOptions::default(),
             family,
             binding: false,
@@ -85,7 +90,7 @@ impl SocketsView<'_> {
 
 impl udp_create_socket::Host for SocketsView<'_> {
     async fn create_udp_socket(&mut self, kind: IpAddressFamily) -> SocketResult<Resource<Theirs>> {
-        let socket = Socket::open(self.net, family(kind)).map_err(p2)?;
+        let socket = Socket::open(self.memory, self.net, family(kind)).map_err(p2)?;
         Ok(theirs(&self.table.push(socket)?))
     }
 }
@@ -104,8 +109,8 @@ impl udp::HostUdpSocket for SocketsView<'_> {
         if socket.binding {
             return Err(ErrorCode::ConcurrencyConflict.into());
         }
-        let inner = Arc::get_mut(&mut socket.inner).ok_or(ErrorCode::InvalidState)?;
-        inner.bind(SocketAddr::from(local_address)).map_err(p2)?;
+        let local = SocketAddr::from(local_address);
+        socket.inner.bind(local).map_err(p2)?;
         socket.binding = true;
         Ok(())
     }
@@ -131,13 +136,12 @@ impl udp::HostUdpSocket for SocketsView<'_> {
         if socket.binding || socket.inner.local_address().is_none() {
             return Err(ErrorCode::InvalidState.into());
         }
-        let Some(inner) = Arc::get_mut(&mut socket.inner) else {
+        if Arc::strong_count(&socket.inner) > 1 {
             let error = wasmtime::format_err!("the streams of before are not dropped yet");
             return Err(SocketError::trap(error));
-        };
-        inner
-            .connect(remote_address.map(SocketAddr::from))
-            .map_err(p2)?;
+        }
+        let remote = remote_address.map(SocketAddr::from);
+        socket.inner.connect(remote).map_err(p2)?;
         let inner = Arc::clone(&socket.inner);
         let parent = ours::<_, Socket>(&this);
         let incoming = Incoming(Arc::clone(&inner));

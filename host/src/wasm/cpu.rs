@@ -1,0 +1,309 @@
+//! Processor time of containers: counted, held to `limits.cpu`, and given out in turns when the cores are busy.
+//!
+//! A guest runs while its future is polled, and never longer than to the next tick of the epoch. So each poll is measured, and before it
+//! the container is asked whether it may run at all. Guests that run briefly and wait (servers, probes' commands) take no turns: the
+//! host has more threads than cores, and a short run need not wait for a long one.
+
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Wake, Waker, ready};
+use std::time::{Duration, Instant};
+
+use crate::budget::{Account, Entry, Quota, Ticket, Turns, Weight};
+
+/// A container that ran so long since its last turn has to ask for one.
+const UNASKED_MAX: Duration = Duration::from_millis(4);
+/// A poll that took so long is measured by what its thread ran, and so is the next one of the same guest. Asking the kernel costs more
+/// than a short poll itself, in which a thread is hardly ever interrupted.
+const LONG: Duration = Duration::from_millis(1);
+
+/// The cores of the machine, which all containers share.
+pub(super) struct Cores {
+    turns: Mutex<Turns<Waker>>,
+    /// Where time is counted from.
+    started: Instant,
+}
+
+/// The processor time of one container.
+pub(super) struct Cpu {
+    cores: Arc<Cores>,
+    weight: Weight,
+    account: Mutex<Account>,
+    /// The container's own, its pod's.
+    quotas: Vec<Arc<Mutex<Quota>>>,
+    used_nanos: AtomicU64,
+    /// Used since its last turn.
+    unasked_nanos: AtomicU64,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A panic while one is held leaves at most one turn miscounted.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn wake(wakers: Vec<Waker>) {
+    wakers.into_iter().for_each(Waker::wake);
+}
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "only ever measures how long something took"
+)]
+fn instant() -> Instant {
+    Instant::now()
+}
+
+/// What this thread ran so far.
+#[cfg(unix)]
+fn thread_time() -> Option<Duration> {
+    use rustix::time::{ClockId, clock_gettime};
+    Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).ok()
+}
+
+#[cfg(not(unix))]
+fn thread_time() -> Option<Duration> {
+    None
+}
+
+impl Cores {
+    pub(super) fn new() -> Arc<Self> {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        Arc::new(Self {
+            turns: Mutex::new(Turns::new(cores)),
+            started: instant(),
+        })
+    }
+
+    fn now(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// To be called at every tick: a turn that nobody took goes to the next.
+    pub(super) fn tick(&self) {
+        let woken = lock(&self.turns).revoke(self.now());
+        wake(woken);
+    }
+}
+
+impl Cpu {
+    pub(super) fn new(
+        cores: Arc<Cores>,
+        weight: Weight,
+        quotas: Vec<Arc<Mutex<Quota>>>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            cores,
+            weight,
+            account: Mutex::default(),
+            quotas,
+            used_nanos: AtomicU64::new(0),
+            unasked_nanos: AtomicU64::new(0),
+        })
+    }
+
+    /// What all its guests ran so far.
+    pub(super) fn used(&self) -> Duration {
+        Duration::from_nanos(self.used_nanos.load(Ordering::Relaxed))
+    }
+
+    /// Since the container's quota is used up, or its pod's.
+    fn resumes_at(&self) -> Option<Instant> {
+        if self.quotas.is_empty() {
+            return None;
+        }
+        let now = self.cores.now();
+        let quotas = self.quotas.iter();
+        let at = quotas.filter_map(|quota| lock(quota).resumes_at(now)).max();
+        at.map(|at| self.cores.started + at)
+    }
+
+    /// Counts what a guest ran.
+    fn count(&self, time: Duration) {
+        self.used_nanos.fetch_add(nanos(time), Ordering::Relaxed);
+        if !self.quotas.is_empty() {
+            let now = self.cores.now();
+            self.quotas
+                .iter()
+                .for_each(|quota| lock(quota).charge(now, time));
+        }
+    }
+
+    fn enter(&self, waker: &Waker) -> Entry {
+        let mut account = lock(&self.account);
+        let unasked = self.unasked_nanos.swap(0, Ordering::Relaxed);
+        account.charge(self.weight, Duration::from_nanos(unasked));
+        lock(&self.cores.turns).enter(&mut account, self.weight, waker.clone())
+    }
+
+    fn pass(&self, time: Duration, waker: &Waker) -> Ticket {
+        let mut account = lock(&self.account);
+        let (now, waker) = (self.cores.now(), waker.clone());
+        let mut turns = lock(&self.cores.turns);
+        let (ticket, woken) = turns.pass(&mut account, self.weight, time, now, waker);
+        drop((turns, account));
+        wake(woken);
+        ticket
+    }
+
+    fn leave(&self, time: Duration) {
+        let mut account = lock(&self.account);
+        let now = self.cores.now();
+        let woken = lock(&self.cores.turns).leave(&mut account, self.weight, time, now);
+        drop(account);
+        wake(woken);
+    }
+}
+
+/// Runs a guest of the container: every poll is counted, and waits until the container may run.
+pub(super) async fn metered<F: Future>(cpu: &Arc<Cpu>, guest: F) -> F::Output {
+    let mut guest = pin!(guest);
+    let mut run = Run {
+        cpu: Arc::clone(cpu),
+        ticket: None,
+        has_turn: false,
+        long: false,
+        needs_turn: false,
+        sleep: None,
+    };
+    poll_fn(move |cx| {
+        ready!(run.poll_may(cx));
+        let (began, thread) = (instant(), run.thread_time());
+        if !run.has_turn {
+            let answer = guest.as_mut().poll(cx);
+            run.ran(began, thread);
+            return answer;
+        }
+        let woken = Arc::new(Woken {
+            waker: cx.waker().clone(),
+            at_once: AtomicBool::new(false),
+        });
+        let waker = Waker::from(Arc::clone(&woken));
+        let answer = guest.as_mut().poll(&mut Context::from_waker(&waker));
+        let goes_on = answer.is_pending() && woken.at_once.load(Ordering::Relaxed);
+        run.had_turn(began, thread, goes_on.then_some(cx.waker()));
+        answer
+    })
+    .await
+}
+
+/// Tells a guest that only let others run from one that waits for something.
+struct Woken {
+    waker: Waker,
+    at_once: AtomicBool,
+}
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.at_once.store(true, Ordering::Relaxed);
+        self.waker.wake_by_ref();
+    }
+}
+
+/// One guest that runs.
+struct Run {
+    cpu: Arc<Cpu>,
+    /// It waits for its turn.
+    ticket: Option<Ticket>,
+    /// It is its turn.
+    has_turn: bool,
+    /// Its last poll was long.
+    long: bool,
+    /// Its last poll was so long that the next needs a turn, whatever else its container ran.
+    needs_turn: bool,
+    /// Until its container may run again.
+    sleep: Option<Pin<Box<tokio::time::Sleep>>>,
+}
+
+impl Run {
+    fn poll_may(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while let Some(at) = self.cpu.resumes_at() {
+            let at = tokio::time::Instant::from_std(at);
+            let sleep = match &mut self.sleep {
+                Some(sleep) => {
+                    sleep.as_mut().reset(at);
+                    sleep
+                }
+                none => none.insert(Box::pin(tokio::time::sleep_until(at))),
+            };
+            ready!(sleep.as_mut().poll(cx));
+        }
+        self.sleep = None;
+        if let Some(ticket) = self.ticket {
+            if !lock(&self.cpu.cores.turns).again(ticket, cx.waker().clone()) {
+                return Poll::Pending;
+            }
+            self.ticket = None;
+            self.has_turn = true;
+            return Poll::Ready(());
+        }
+        let unasked = self.cpu.unasked_nanos.load(Ordering::Relaxed);
+        if self.needs_turn || unasked >= nanos(UNASKED_MAX) {
+            match self.cpu.enter(cx.waker()) {
+                Entry::Now => self.has_turn = true,
+                Entry::Waits(ticket) => {
+                    self.ticket = Some(ticket);
+                    return Poll::Pending;
+                }
+            }
+        }
+        Poll::Ready(())
+    }
+
+    /// What the thread ran before a poll that is worth measuring so.
+    fn thread_time(&self) -> Option<Duration> {
+        let exactly = self.long || !self.cpu.quotas.is_empty();
+        exactly.then(thread_time).flatten()
+    }
+
+    /// A poll without a turn is over.
+    fn ran(&mut self, began: Instant, thread: Option<Duration>) {
+        let ran = self.measure(began, thread);
+        self.cpu.count(ran);
+        let unasked = &self.cpu.unasked_nanos;
+        unasked.fetch_add(nanos(ran), Ordering::Relaxed);
+    }
+
+    /// A turn is over; with a waker, the guest goes on as soon as it may.
+    fn had_turn(&mut self, began: Instant, thread: Option<Duration>, goes_on: Option<&Waker>) {
+        let ran = self.measure(began, thread);
+        self.cpu.count(ran);
+        self.has_turn = false;
+        match goes_on {
+            Some(waker) => self.ticket = Some(self.cpu.pass(ran, waker)),
+            None => self.cpu.leave(ran),
+        }
+    }
+
+    fn measure(&mut self, began: Instant, thread: Option<Duration>) -> Duration {
+        let took = began.elapsed();
+        let exactly = thread.and_then(|before| Some(thread_time()?.saturating_sub(before)));
+        let ran = exactly.unwrap_or(took);
+        self.long = took >= LONG;
+        self.needs_turn = ran >= UNASKED_MAX;
+        ran
+    }
+}
+
+impl Drop for Run {
+    /// Killed while it waited, or in the middle of a turn (its guest panicked).
+    fn drop(&mut self) {
+        if let Some(ticket) = self.ticket.take() {
+            let now = self.cpu.cores.now();
+            let woken = lock(&self.cpu.cores.turns).give_up(ticket, now);
+            wake(woken);
+        }
+        if self.has_turn {
+            self.cpu.leave(Duration::ZERO);
+        }
+    }
+}

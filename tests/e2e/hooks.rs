@@ -1,0 +1,230 @@
+//! Lifecycle hooks against real containers (section E).
+
+use std::time::{Duration, Instant};
+
+use crate::harness::{Place, Ran, guest};
+
+/// A pod `p`: a sidecar `handler` that writes down what it is asked on port 8080, and a main `c`.
+fn pod(spec: &str, main: &str, hooks: &str) -> String {
+    format!(
+        "apiVersion: v1\nkind: Pod\nmetadata: {{name: p}}\nspec:\n{spec}  initContainers:\n  - name: handler\n    image: {agnhost}\n    \
+         args: [netexec]\n    restartPolicy: Always\n    \
+         startupProbe: {{tcpSocket: {{port: 8080}}, periodSeconds: 1, failureThreshold: 60}}\n  \
+         containers:\n  - name: c\n    image: {main}\n    lifecycle: {{{hooks}}}\n",
+        agnhost = guest("agnhost").display(),
+    )
+}
+
+fn image(name: &str) -> String {
+    guest(name).display().to_string()
+}
+
+/// A main that runs until it is stopped.
+fn stays() -> String {
+    image("sleepy") + "\n    args: [\"600000\"]"
+}
+
+const NEVER: &str = "  restartPolicy: Never\n";
+
+fn run(manifest: &str, timeout: &str) -> Ran {
+    Place::new().run(manifest, &["--timeout", timeout])
+}
+
+fn asked(ran: &Ran, what: &str) -> bool {
+    let lines = ran.output_of("handler");
+    lines.iter().any(|line| line == &format!("GET {what}"))
+}
+
+// conformance: [sig-node] Container Lifecycle Hook when create a pod with lifecycle hook should execute poststart http hook properly (lifecycle_hook.go)
+// conformance: [sig-node] Container Lifecycle Hook when create a pod with lifecycle hook should execute prestop http hook properly (lifecycle_hook.go)
+#[test]
+fn e2_e5_hooks_by_http_reach_their_handler_and_500_is_success() {
+    let get =
+        |what: &str| format!("{{httpGet: {{port: 8080, path: \"/echo?msg={what}&code=500\"}}}}");
+    let hooks = format!(
+        "postStart: {}, preStop: {}",
+        get("poststart"),
+        get("prestop")
+    );
+    let ran = run(&pod("", &stays(), &hooks), "15s");
+    assert!(
+        asked(&ran, "/echo?msg=poststart&code=500"),
+        "{}",
+        ran.stderr
+    );
+    assert!(asked(&ran, "/echo?msg=prestop&code=500"), "{}", ran.stderr);
+    assert!(
+        !ran.shows("HookFailed") && !ran.shows("FailedPreStopHook"),
+        "{}",
+        ran.stderr
+    );
+    assert!(!ran.shows("FailedPostStartHook"), "E5: {}", ran.stderr);
+    assert_eq!(ran.container("c")["restartCount"], 0);
+    let hook = ran.at("GET /echo?msg=prestop&code=500");
+    assert!(ran.at("Stopping container c") < hook);
+}
+
+// conformance: [sig-node] PreStop should call prestop when killing a pod (pre_stop.go)
+#[test]
+fn e2_a_pre_stop_hook_reaches_another_pod_before_its_container_ends() {
+    let agnhost = image("agnhost");
+    let manifest = format!(
+        "apiVersion: v1\nkind: Service\nmetadata: {{name: server}}\nspec: {{selector: {{app: server}}, ports: [{{port: 80, targetPort: 8080}}]}}\n\
+         ---\napiVersion: v1\nkind: Pod\nmetadata: {{name: server, labels: {{app: server}}}}\nspec:\n  terminationGracePeriodSeconds: 1\n  \
+         containers:\n  - {{name: handler, image: {agnhost}, args: [netexec]}}\n\
+         ---\napiVersion: v1\nkind: Pod\nmetadata: {{name: tester}}\nspec:\n  restartPolicy: Never\n  terminationGracePeriodSeconds: 5\n  \
+         containers:\n  - name: c\n    image: {sleepy}\n    args: [\"600000\"]\n    \
+         livenessProbe: {{tcpSocket: {{port: 9}}, initialDelaySeconds: 4, periodSeconds: 1, failureThreshold: 1}}\n    \
+         lifecycle: {{preStop: {{httpGet: {{host: server, port: 80, path: /write}}}}}}\n",
+        sleepy = image("sleepy"),
+    );
+    let ran = run(&manifest, "20s");
+    assert!(ran.shows("GET /write"), "{}", ran.stderr);
+    assert!(!ran.shows("FailedPreStopHook"), "{}", ran.stderr);
+}
+
+#[test]
+fn e1_a_failed_post_start_hook_kills_the_container_and_tells_nothing_of_it() {
+    let hooks = "postStart: {httpGet: {port: 9, path: /secret}}";
+    let ran = run(&pod(NEVER, &stays(), hooks), "60s");
+    assert_eq!(
+        (ran.code, ran.phase()),
+        (1, "Failed".into()),
+        "{}",
+        ran.stderr
+    );
+    assert!(ran.shows("PostStartHook failed"));
+    assert!(ran.shows("FailedPostStartHook"));
+    assert_eq!(ran.terminated("c")["exitCode"], 143);
+    let events: Vec<&str> = ran
+        .stderr
+        .lines()
+        .filter(|line| line.contains("{c}"))
+        .collect();
+    assert!(
+        !events.iter().any(|line| line.contains("secret")),
+        "{events:#?}"
+    );
+}
+
+#[test]
+fn e7_a_tcp_socket_hook_is_taken_and_fails() {
+    let hooks = "postStart: {tcpSocket: {port: 8080}}";
+    let ran = run(&pod(NEVER, &stays(), hooks), "60s");
+    assert_eq!(ran.phase(), "Failed", "{}", ran.stderr);
+    assert!(ran.shows("PostStartHook failed"));
+}
+
+#[test]
+fn e5_https_to_a_plain_server_falls_back_to_http() {
+    let hooks = "postStart: {httpGet: {scheme: HTTPS, port: 8080, path: /fallback}}";
+    let ran = run(&pod("", &stays(), hooks), "15s");
+    assert!(asked(&ran, "/fallback"), "{}", ran.stderr);
+    assert!(ran.shows(
+        "request to HTTPS lifecycle hook got HTTP response, retrying with HTTP for 10.88.0.2:8080"
+    ));
+    assert!(!ran.shows("PostStartHook failed"));
+}
+
+#[test]
+fn e2_a_failed_pre_stop_hook_is_told_and_the_container_is_stopped_all_the_same() {
+    let hooks = "preStop: {httpGet: {port: 9}}";
+    let ran = run(&pod("", &stays(), hooks), "12s");
+    assert!(ran.shows("PreStopHook failed"), "{}", ran.stderr);
+    assert_eq!(ran.terminated("c")["exitCode"], 143);
+}
+
+// conformance: [sig-node] Lifecycle Sleep Hook when create a pod with lifecycle hook using sleep action valid prestop hook using sleep action (lifecycle_hook.go)
+#[test]
+fn e6_a_sleeping_pre_stop_hook_delays_term() {
+    let begun = Instant::now();
+    let hooks = "preStop: {sleep: {seconds: 5}}";
+    let ran = run(&pod("", &stays(), hooks), "8s");
+    assert!(
+        begun.elapsed() >= Duration::from_secs(13),
+        "{:?}: {}",
+        begun.elapsed(),
+        ran.stderr
+    );
+    assert_eq!(ran.terminated("c")["exitCode"], 143);
+    // conformance: [sig-node] Lifecycle Sleep Hook when create a pod with lifecycle hook using sleep action ignore terminated container (lifecycle_hook.go)
+    let begun = Instant::now();
+    let hooks = "preStop: {sleep: {seconds: 500}}";
+    let spec = "  restartPolicy: Never\n  terminationGracePeriodSeconds: 500\n";
+    let main = image("sleepy") + "\n    args: [\"20\"]";
+    let ran = run(&pod(spec, &main, hooks), "400s");
+    assert_eq!(ran.phase(), "Succeeded", "{}", ran.stderr);
+    assert!(begun.elapsed() < Duration::from_secs(300));
+}
+
+// conformance: [sig-node] Lifecycle Sleep Hook when create a pod with lifecycle hook using sleep action reduce GracePeriodSeconds during runtime (lifecycle_hook.go)
+#[test]
+fn e6_a_sleep_longer_than_the_grace_is_cut_short() {
+    let hooks = "preStop: {sleep: {seconds: 500}}";
+    let probe = "    livenessProbe: {tcpSocket: {port: 9}, periodSeconds: 1, failureThreshold: 1, terminationGracePeriodSeconds: 2}\n";
+    let spec = "  restartPolicy: Never\n  terminationGracePeriodSeconds: 500\n";
+    let begun = Instant::now();
+    let ran = run(&(pod(spec, &stays(), hooks) + probe), "400s");
+    assert_eq!(ran.phase(), "Failed", "{}", ran.stderr);
+    assert!(begun.elapsed() < Duration::from_secs(300), "D13, E2");
+}
+
+#[test]
+fn e3_two_seconds_between_term_and_kill_are_given_after_a_hook_that_took_all_the_grace() {
+    let hooks = "preStop: {sleep: {seconds: 3}}";
+    let spec = "  terminationGracePeriodSeconds: 3\n";
+    let main = image("handle-term") + "\n    args: [\"100\", \"7\"]";
+    let ran = run(&pod(spec, &main, hooks), "8s");
+    assert_eq!(
+        ran.terminated("c")["exitCode"],
+        7,
+        "it had time to end by itself: {}",
+        ran.stderr
+    );
+}
+
+// conformance: [sig-node] Containers Lifecycle should not launch second container before PostStart of the first container completed (container_lifecycle_test.go)
+#[test]
+fn a4_a_post_start_hook_holds_up_the_next_main() {
+    let hooks = "postStart: {httpGet: {port: 8080, path: /first}}";
+    let second = format!(
+        "  - {{name: second, image: {}, args: [\"20\"]}}\n",
+        image("sleepy")
+    );
+    let main = image("sleepy") + "\n    args: [\"20\"]";
+    let ran = run(&(pod(NEVER, &main, hooks) + &second), "60s");
+    assert_eq!(ran.phase(), "Succeeded", "{}", ran.stderr);
+    assert!(ran.at("GET /first") < ran.at("{second}: Container started"));
+}
+
+// conformance: [sig-node] Containers Lifecycle should call sidecar container PreStop hook simultaneously (container_lifecycle_test.go)
+#[test]
+fn f6_hooks_of_sidecars_run_with_those_of_the_mains() {
+    let sidecar = format!(
+        "  - name: late\n    image: {}\n    restartPolicy: Always\n    args: [\"50\", \"0\"]\n    \
+         lifecycle: {{preStop: {{httpGet: {{port: 8080, path: /late}}}}}}\n  containers:",
+        image("handle-term")
+    );
+    let hooks = "preStop: {sleep: {seconds: 4}}";
+    let manifest = pod("", &stays(), hooks).replacen("  containers:", &sidecar, 1);
+    let ran = run(&manifest, "12s");
+    // The sidecar's hook is over long before its turn, which comes when the main is gone.
+    let (hook, term) = (ran.at("GET /late"), ran.at("TERM: finishing"));
+    assert!(hook < term, "{}", ran.stderr);
+    assert_eq!(ran.terminated("late")["exitCode"], 0, "{}", ran.stderr);
+}
+
+// conformance: [sig-node] Containers Lifecycle should call the container's preStop hook and terminate it if its liveness probe fails (container_lifecycle_test.go)
+// conformance: [sig-node] Containers Lifecycle should call the container's preStop hook and terminate it if its startup probe fails (container_lifecycle_test.go)
+#[test]
+fn e2_pre_stop_runs_when_a_probe_has_the_container_killed() {
+    for kind in ["livenessProbe", "startupProbe"] {
+        let hooks = "preStop: {httpGet: {port: 8080, path: /prestop}}";
+        let probe = format!(
+            "    {kind}: {{tcpSocket: {{port: 9}}, periodSeconds: 1, failureThreshold: 1}}\n"
+        );
+        let ran = run(&(pod(NEVER, &stays(), hooks) + &probe), "60s");
+        assert_eq!(ran.phase(), "Failed", "{}", ran.stderr);
+        assert!(asked(&ran, "/prestop"), "{kind}: {}", ran.stderr);
+    }
+}

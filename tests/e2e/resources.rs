@@ -1,0 +1,207 @@
+//! Limits as a container meets them: memory of every kind ends it, processor time only slows it down (section J, rules B7 and B8).
+
+use std::time::{Duration, Instant};
+
+use crate::harness::{Place, Ran, guest, project};
+
+fn image(name: &str) -> String {
+    guest(name).display().to_string()
+}
+
+/// A pod of these containers, in YAML flow style.
+fn pod(spec: &str) -> String {
+    format!(
+        "apiVersion: v1\nkind: Pod\nmetadata: {{name: p}}\nspec:\n  restartPolicy: Never\n{spec}"
+    )
+}
+
+fn run(containers: &str, args: &[&str]) -> Ran {
+    Place::new().run(&pod(&format!("  containers:\n{containers}")), args)
+}
+
+fn is_oom_killed(ran: &Ran, container: &str) {
+    let ended = ran.terminated(container);
+    assert_eq!(ended["reason"], "OOMKilled", "{}", ran.stderr);
+    assert_eq!(ended["exitCode"], 137, "B8");
+}
+
+#[test]
+fn j8_memory_of_every_kind_is_limited_and_past_the_limit_the_container_is_oom_killed() {
+    for what in ["pipes", "tcp", "udp"] {
+        let ran = run(
+            &format!(
+                "  - {{name: c, image: {}, args: [{what}], resources: {{limits: {{memory: 8Mi}}}}}}",
+                image("eat-buffers")
+            ),
+            &["--timeout", "120s"],
+        );
+        is_oom_killed(&ran, "c");
+        assert!(
+            ran.shows("filled 32"),
+            "{what}: not at once: {}",
+            ran.stderr
+        );
+    }
+}
+
+#[test]
+fn j8_tables_count_as_memory() {
+    let tables = project().join("tests/e2e/tables.wat");
+    let ran = run(
+        &format!(
+            "  - {{name: c, image: {}, resources: {{limits: {{memory: 8Mi}}}}}}",
+            tables.display()
+        ),
+        &["--timeout", "120s"],
+    );
+    is_oom_killed(&ran, "c");
+}
+
+#[test]
+fn j8_what_children_take_is_the_containers_and_ends_all_of_it() {
+    let place = Place::new();
+    std::fs::create_dir(place.path().join("bin")).expect("made");
+    std::fs::copy(guest("eat-memory"), place.path().join("bin/eat")).expect("copied");
+    let ran = place.run(
+        &pod(&format!(
+            "  volumes: [{{name: bin, hostPath: {{path: bin}}}}]\n  containers:\n  - name: c\n    image: {}\n    \
+             command: [sh, -c, \"/bin/eat 1 & wait; echo over; sleep 1000\"]\n    \
+             resources: {{limits: {{memory: 12Mi}}}}\n    volumeMounts: [{{name: bin, mountPath: /bin}}]\n",
+            image("busybox")
+        )),
+        &["--timeout", "120s"],
+    );
+    is_oom_killed(&ran, "c");
+    assert!(ran.shows("have 1 MiB"), "{}", ran.stderr);
+    assert!(!ran.output_of("c").contains(&"over".to_owned()));
+}
+
+#[test]
+fn a_pods_limit_of_memory_holds_for_all_its_containers_together() {
+    let place = Place::new();
+    let ran = place.run(
+        &pod(&format!(
+            "  resources: {{limits: {{memory: 16Mi}}}}\n  containers:\n  - {{name: c, image: {}, args: [\"1\"]}}\n  \
+             - {{name: other, image: {}, args: [\"600\"]}}\n",
+            image("eat-memory"),
+            image("sleepy"),
+        )),
+        &["--timeout", "120s"],
+    );
+    assert_eq!(ran.status()["qosClass"], "Burstable", "{}", ran.stderr);
+    is_oom_killed(&ran, "c");
+    assert_eq!(ran.terminated("other")["reason"], "Completed");
+}
+
+/// How long a shell takes for so many rounds of counting.
+fn counting(rounds: u32, limits: &str) -> Duration {
+    let started = Instant::now();
+    let ran = run(
+        &format!(
+            "  - {{name: c, image: {}, command: [sh, -c, \"i=0; while [ $i -lt {rounds} ]; do i=$((i+1)); done; echo done\"]{limits}}}",
+            image("busybox")
+        ),
+        &["--timeout", "300s"],
+    );
+    assert_eq!(
+        ran.phase(),
+        "Succeeded",
+        "throttled, never killed: {}",
+        ran.stderr
+    );
+    assert_eq!(ran.output_of("c"), ["done"]);
+    started.elapsed()
+}
+
+#[test]
+fn j8_cpu_over_the_limit_is_throttled_never_killed() {
+    let free = counting(20_000, "");
+    let held = counting(20_000, ", resources: {limits: {cpu: 20m}}");
+    // The machine may be busy; a fiftieth of a core is slower than that.
+    assert!(held > free, "{free:?} without a limit, {held:?} with 20m");
+}
+
+#[test]
+fn a_container_that_sleeps_is_not_throttled() {
+    let started = Instant::now();
+    let ran = run(
+        &format!(
+            "  - {{name: c, image: {}, args: [\"300\"], resources: {{limits: {{cpu: 10m}}}}}}",
+            image("sleepy")
+        ),
+        &["--timeout", "300s"],
+    );
+    assert_eq!(ran.phase(), "Succeeded", "{}", ran.stderr);
+    assert!(started.elapsed() < Duration::from_secs(60));
+}
+
+/// Pods of one container that asks for that much, and sleeps.
+fn sleepers(cpu: &[(&str, &str, &str)]) -> String {
+    let one = |(name, cpu, spec): &(&str, &str, &str)| {
+        format!(
+            "apiVersion: v1\nkind: Pod\nmetadata: {{name: {name}}}\nspec:\n  restartPolicy: Never{spec}\n  containers:\n  \
+             - {{name: c, image: {}, args: [\"300\", {name}], resources: {{requests: {{cpu: {cpu}}}}}}}\n",
+            image("sleepy")
+        )
+    };
+    cpu.iter().map(one).collect::<Vec<_>>().join("---\n")
+}
+
+#[test]
+fn j7_what_does_not_fit_waits_for_others_to_end_and_says_so() {
+    let ran = Place::new().run(
+        &sleepers(&[("first", "1500m", ""), ("second", "1", "")]),
+        &["--capacity", "cpu=2"],
+    );
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let told = "Warning FailedScheduling";
+    assert_eq!(ran.stderr.matches(told).count(), 1, "{}", ran.stderr);
+    let message = "0/1 nodes are available: 1 Insufficient cpu. preemption: 0/1 nodes are available: 1 No preemption victims found for \
+                   incoming pod.";
+    assert!(ran.shows(message), "{}", ran.stderr);
+    assert!(ran.at("first end") < ran.at("second start"));
+}
+
+#[test]
+fn c2_what_never_fits_stays_pending_and_its_condition_says_why() {
+    let ran = Place::new().run(
+        &sleepers(&[("huge", "3", "")]),
+        &["--capacity", "cpu=2", "--timeout", "1s"],
+    );
+    assert_eq!(ran.code, 124, "{}", ran.stderr);
+    assert_eq!(ran.phase(), "Pending");
+    let condition = ran.status()["conditions"][0].clone();
+    assert_eq!(condition["type"], "PodScheduled");
+    assert_eq!(condition["status"], "False");
+    assert_eq!(condition["reason"], "Unschedulable");
+    assert_eq!(ran.status()["containerStatuses"], serde_json::Value::Null);
+}
+
+#[test]
+fn c10_a_bound_pod_that_does_not_fit_is_rejected() {
+    let ran = Place::new().run(
+        &sleepers(&[("huge", "3", "\n  nodeName: peapod")]),
+        &["--capacity", "cpu=2"],
+    );
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+    assert_eq!(ran.phase(), "Failed");
+    assert_eq!(ran.status()["reason"], "OutOfcpu");
+    let message = "Node didn't have enough resource: cpu, requested: 3000, used: 0, capacity: 2000";
+    assert_eq!(
+        ran.status()["message"],
+        format!("Pod was rejected: {message}")
+    );
+    assert!(ran.shows("Warning OutOfcpu"), "{}", ran.stderr);
+    assert_eq!(ran.status()["containerStatuses"], serde_json::Value::Null);
+}
+
+#[test]
+fn j4_a_port_of_the_machine_is_one_pods_at_a_time() {
+    let pods = sleepers(&[("first", "1m", ""), ("second", "1m", "")]);
+    let port = "ports: [{containerPort: 80, hostPort: 18743, hostIP: 127.0.0.1}], resources";
+    let ran = Place::new().run(&pods.replace("resources", port), &[]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let message = "1 node(s) didn't have free ports for the requested pod ports";
+    assert!(ran.shows(message), "{}", ran.stderr);
+    assert!(ran.at("first end") < ran.at("second start"));
+}
