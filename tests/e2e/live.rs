@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use peapod::app::{App, Settings};
+use peapod::app::{App, LogSettings, Settings};
 use peapod::engine::Config;
 use peapod::images::Overrides;
 use peapod::manifest::{Loaded, load};
@@ -43,6 +43,7 @@ impl Live {
             overrides: Overrides::default(),
             network: NetworkSettings::default(),
             hosts: HostSettings::default(),
+            logs: LogSettings::default(),
             containers: manifests.len(),
             allocatable: peapod::machine::allocatable(&place.data_dir()),
         })
@@ -130,7 +131,7 @@ impl Live {
                     changed = versions.changed() => changed.expect("the store is there"),
                     // Their output has to go somewhere, or they would be slowed down.
                     _lines = app.logs.next() => {}
-                    _notice = app.notices.recv() => {}
+                    _event = app.happened.recv() => {}
                 }
             }
         };

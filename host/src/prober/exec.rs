@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::{OUTPUT_BYTES_MAX, Outcome};
-use crate::model::{Container as Spec, expand};
+use crate::model::{Container as Spec, EnvValue, expand};
 use crate::ports::{BoxFuture, Container, Exec, ExecError, ExecRequest, LogSink, LogStream};
 
 /// A command that ended.
@@ -56,11 +56,16 @@ pub(super) async fn probe(
     }
 }
 
-/// A probe's command knows the container's variables as the manifest writes them, unexpanded, and no others.
+/// A probe's command knows the container's `env` as the manifest writes it: unexpanded, and empty where the value comes from elsewhere.
 fn expanded(spec: &Spec, command: &[String]) -> Vec<String> {
     let written = spec.env.iter();
     let known: HashMap<&str, &str> = written
-        .map(|variable| (variable.name.as_str(), variable.value.as_str()))
+        .map(|variable| match &variable.value {
+            EnvValue::Text(text) => (variable.name.as_str(), text.as_str()),
+            EnvValue::Field(_) | EnvValue::Resource { .. } | EnvValue::Key { .. } => {
+                (variable.name.as_str(), "")
+            }
+        })
         .collect();
     let words = command.iter();
     words
@@ -114,7 +119,7 @@ impl LogSink for Output {
 #[cfg(test)]
 mod tests {
     use super::{Output, expanded};
-    use crate::model::{EnvVar, testing};
+    use crate::model::{EnvValue, EnvVar, PodField, testing};
     use crate::ports::{LogSink as _, LogStream};
 
     #[test]
@@ -124,13 +129,17 @@ mod tests {
         spec.env = pairs
             .map(|(name, value)| EnvVar {
                 name: name.into(),
-                value: value.into(),
+                value: EnvValue::Text(value.into()),
             })
             .to_vec();
-        let command = ["test", "$(A)", "$(B)", "$(HOSTNAME)", "$$(A)"].map(str::to_owned);
+        spec.env.push(EnvVar {
+            name: "C".into(),
+            value: EnvValue::Field(PodField::Name),
+        });
+        let command = ["test", "$(A)", "$(B)", "-$(C)-", "$(HOSTNAME)", "$$(A)"].map(str::to_owned);
         assert_eq!(
             expanded(&spec, &command),
-            ["test", "1", "$(A)2", "$(HOSTNAME)", "$(A)"]
+            ["test", "1", "$(A)2", "--", "$(HOSTNAME)", "$(A)"]
         );
     }
 

@@ -14,6 +14,7 @@ use super::{Instance, Outcome};
 use crate::model::{Attempt, Container as Spec, Exit, ExitReason, Pod, Time, testing};
 use crate::ports::{
     BoxFuture, Clock, Container, Exec, ExecError, ExecRequest, LogStream, LogicalHost, Signal,
+    Usage,
 };
 
 /// Tokio's paused clock.
@@ -76,6 +77,10 @@ impl Container for Fake {
 
     fn wait(&self) -> BoxFuture<'static, Exit> {
         Box::pin(std::future::pending())
+    }
+
+    fn usage(&self) -> Usage {
+        Usage::default()
     }
 
     fn signal(&self, _: Signal) {}
