@@ -75,6 +75,7 @@ impl ImageStore for World {
                 image: image.ok_or_else(|| PullError::Pull("no such image".into()))?,
                 already_present: true,
                 took: Duration::ZERO,
+                took_with_waiting: Duration::ZERO,
             })
         })
     }

@@ -386,6 +386,9 @@ impl ConfigSource for OneSecret {
         let known = (namespace, name) == ("default", "pull");
         known.then(|| Arc::new(self.0.clone()))
     }
+    fn pod_meta(&self, _: &crate::model::PodUid) -> Option<crate::model::PodMeta> {
+        None
+    }
 }
 
 #[tokio::test]
