@@ -19,13 +19,13 @@ use crate::logs::{FileSettings, LogDir, LogQueue, LogReader, Retention, Rotation
 use crate::manifest::{LoadedConfigMap, LoadedPod, LoadedSecret, LoadedService, object};
 use crate::model::{Allocatable, Event, EventType, ImagePullPolicy, NODE_NAME, ObjectRef, Time};
 use crate::network::{NetworkSettings, NodePortFault, NodePorts, Refusal, Switch};
-use crate::node::{Node, RunDir};
+use crate::node::{MemoryDir, Node, RunDir};
 use crate::ports::{
     Clock, ConfigSource, Image, ImageStore, Logs, PullError, PullRequest, ServiceSource,
 };
 use crate::sandbox::{HostSettings, VirtualHosts};
 use crate::store::{ApiStore, Conflict, Kind};
-use crate::volumes::LocalVolumes;
+use crate::volumes::{LocalVolumes, VolumeSettings};
 use crate::wasm::{Allocation, CodeCache, Toolbox, WasmEngine, WasmRuntime};
 use crate::worker::{Ports, RunningContainers};
 
@@ -90,6 +90,7 @@ pub struct App {
     queue: Arc<LogQueue>,
     /// Removed with the app.
     _run_dir: Arc<RunDir>,
+    _memory_dir: Arc<MemoryDir>,
 }
 
 impl App {
@@ -129,14 +130,22 @@ impl App {
         let images: Arc<dyn ImageStore> = images;
         let toolbox = Toolbox::new(Arc::clone(&images), settings.toolbox);
         let running = Arc::<RunningContainers>::default();
+        let memory_dir = Arc::new(MemoryDir::default());
         let ports = Ports {
             hosts: Arc::new(VirtualHosts::new(Arc::clone(&switch), settings.hosts)),
+            volumes: Arc::new(LocalVolumes::new(VolumeSettings {
+                disk: run_dir.pods(),
+                memory: {
+                    // Not kept alive by a pod's task that outlives the app.
+                    let memory = Arc::downgrade(&memory_dir);
+                    Arc::new(move || memory.upgrade()?.pods())
+                },
+                configs: Arc::clone(&store) as Arc<dyn ConfigSource>,
+                images: Arc::clone(&images),
+                clock: Arc::clone(&clock),
+                machine: settings.allocatable,
+            })),
             images,
-            volumes: Arc::new(LocalVolumes::new(
-                run_dir.pods(),
-                Arc::clone(&store) as Arc<dyn ConfigSource>,
-                Arc::clone(&clock),
-            )),
             runtime: Arc::new(WasmRuntime::new(code, toolbox, Arc::clone(&clock))),
             logs: Arc::clone(&queue) as Arc<dyn Logs>,
             running: Arc::clone(&running),
@@ -165,6 +174,7 @@ impl App {
         let (logs_dir, retention, now) = (logs_dir(data_dir), settings.logs.retention, clock.now());
         tokio::task::spawn_blocking(move || {
             sweeper.sweep();
+            MemoryDir::sweep();
             crate::logs::sweep(&logs_dir, retention, now);
         });
         Ok(Self {
@@ -180,6 +190,7 @@ impl App {
             tasks: [node, refusals, endpoints, control],
             queue,
             _run_dir: run_dir,
+            _memory_dir: memory_dir,
         })
     }
 
@@ -201,6 +212,20 @@ impl App {
         let document = object::config_map(&loaded.object);
         let added = self.store.create_config_map(loaded.config_map, document);
         added.map(drop)
+    }
+
+    /// Changes a ConfigMap; volumes that are made of it follow.
+    pub fn update_config_map(&self, loaded: LoadedConfigMap) -> Result<(), Conflict> {
+        let document = object::config_map(&loaded.object);
+        let updated = self.store.update_config_map(loaded.config_map, document);
+        updated.map(drop)
+    }
+
+    /// Changes a Secret; volumes that are made of it follow.
+    pub fn update_secret(&self, loaded: LoadedSecret) -> Result<(), Conflict> {
+        let document = object::secret(&loaded.object);
+        let updated = self.store.update_secret(loaded.secret, document);
+        updated.map(drop)
     }
 
     /// Adds a Secret.

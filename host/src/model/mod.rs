@@ -10,6 +10,7 @@ mod config_map;
 mod environment;
 mod event;
 mod expand;
+mod files;
 mod ids;
 mod object;
 mod pod;
@@ -30,12 +31,13 @@ pub use config_map::ConfigMap;
 pub use environment::{ConfigKind, ConfigRef, EnvFrom, EnvValue, EnvVar};
 pub use event::{Event, EventSource, EventType, ObjectRef};
 pub use expand::expand;
+pub use files::{DownwardFile, DownwardValue, FileSource, Files, KeyToPath, Keys, MetaField};
 pub use ids::{Attempt, ContainerName, Namespace, PodName, PodUid, Uid};
 pub use object::ObjectMeta;
 pub use pod::{
     Container, ContainerPort, ContainerRestart, Dns, DnsPolicy, ExitCodeOperator, HostPathType,
-    ImagePullPolicy, KeyToPath, Mount, Pod, PodMeta, PodSpec, Protocol, Resources, RestartAction,
-    RestartPolicy, RestartRule, Role, TerminationMessagePolicy, Volume, VolumeSource,
+    ImagePullPolicy, Medium, Mount, Pod, PodMeta, PodSpec, Protocol, Resources, RestartAction,
+    RestartPolicy, RestartRule, Role, SizeLimit, TerminationMessagePolicy, Volume, VolumeSource,
 };
 pub use pod_field::{PodAddresses, PodField};
 pub use probe::{HookHandler, Hooks, HttpGet, PortRef, Probe, ProbeHandler, Probes};

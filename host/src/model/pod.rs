@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::{
-    Bytes, ContainerName, EnvFrom, EnvVar, Hooks, Millicores, Namespace, PodName, PodUid, Probes,
-    QosClass, Seconds, Time,
+    Bytes, ContainerName, EnvFrom, EnvVar, Files, Hooks, Millicores, Namespace, PodName, PodUid,
+    Probes, QosClass, Seconds, Time,
 };
 
 /// A validated, defaulted pod. Cheap to clone: the specification is shared.
@@ -19,7 +19,7 @@ pub struct Pod {
 }
 
 /// The part of `metadata` the host works with.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PodMeta {
     /// `metadata.uid`.
     pub uid: PodUid,
@@ -296,10 +296,10 @@ pub struct Volume {
 pub enum VolumeSource {
     /// A directory that lives as long as the pod (rule G2).
     EmptyDir {
-        /// `medium: Memory`.
-        memory: bool,
-        /// `sizeLimit`.
-        size_limit: Option<Bytes>,
+        /// `medium`.
+        medium: Medium,
+        /// `sizeLimit`; none when it is 0.
+        size_limit: Option<SizeLimit>,
     },
     /// A path of the machine (rule G3).
     HostPath {
@@ -308,28 +308,35 @@ pub enum VolumeSource {
         /// `type`.
         kind: HostPathType,
     },
-    /// The keys of a ConfigMap as files (rules G4–G8).
-    ConfigMap {
-        /// `name`, in the pod's namespace (rule G14).
-        name: String,
-        /// `items`: only these keys, under these paths (rule G7); none is every key under its own name.
-        items: Option<Vec<KeyToPath>>,
-        /// `defaultMode` (rule G6).
-        default_mode: u32,
-        /// `optional`: a missing ConfigMap is an empty folder, a missing key no file (rule G7).
-        optional: bool,
+    /// Files made of objects and of the pod itself (rules G4–G10): a configMap, secret, downwardAPI or projected volume.
+    Files(Files),
+    /// The files of an image.
+    Image {
+        /// `reference`
+        reference: String,
+        /// `pullPolicy`
+        policy: ImagePullPolicy,
     },
 }
 
-/// One entry of `items`: which key goes to which file.
+/// `emptyDir.sizeLimit`
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeyToPath {
-    /// `key`
-    pub key: String,
-    /// `path`: relative, without `..` (rule K25).
-    pub path: String,
-    /// `mode`; the volume's `defaultMode` when not given (rule G6).
-    pub mode: Option<u32>,
+pub struct SizeLimit {
+    /// How much.
+    pub bytes: Bytes,
+    /// As the API server prints it, for messages.
+    pub text: String,
+}
+
+/// `emptyDir.medium` (rule G2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Medium {
+    /// The machine's disk.
+    Disk,
+    /// `Memory`
+    Memory,
+    /// One that nobody knows: mounting it fails.
+    Unknown(String),
 }
 
 /// `hostPath.type` (rule G3).

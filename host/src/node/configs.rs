@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::model::{ConfigMap, Secret, Service};
+use crate::model::{ConfigMap, PodMeta, PodUid, Secret, Service};
 use crate::ports::{ConfigSource, ServiceSource};
 use crate::store::ApiStore;
 
@@ -13,6 +13,10 @@ impl ConfigSource for ApiStore {
 
     fn secret(&self, namespace: &str, name: &str) -> Option<Arc<Secret>> {
         Self::secret(self, namespace, name)
+    }
+
+    fn pod_meta(&self, pod: &PodUid) -> Option<PodMeta> {
+        self.pod(pod).map(|stored| stored.pod.meta)
     }
 }
 

@@ -18,8 +18,13 @@ impl RunDir {
     pub fn create(data_dir: &Path) -> io::Result<Self> {
         let runs = data_dir.join("run");
         fs::create_dir_all(&runs)?;
+        Self::under(&runs)
+    }
+
+    /// Makes the folder there.
+    pub(super) fn under(runs: &Path) -> io::Result<Self> {
         // Held against a sweep that would find the folder between its making and its locking.
-        let _gate = gate(&runs)?;
+        let _gate = gate(runs)?;
         let path = runs.join(uuid::Uuid::new_v4().simple().to_string());
         make(&path)?;
         let lock = File::create(path.join(LOCK))?;
@@ -39,23 +44,24 @@ impl RunDir {
 
     /// Removes folders of processes that are gone. Slow if they left much behind: not on the way to a pod's start.
     pub fn sweep(&self) {
-        let Some(runs) = self.path.parent() else {
-            return;
-        };
-        let Ok(_gate) = gate(runs) else {
-            return;
-        };
-        for entry in fs::read_dir(runs).into_iter().flatten().flatten() {
-            let path = entry.path();
-            if path == self.path {
-                continue;
-            }
-            if let Ok(lock) = File::open(path.join(LOCK))
-                && lock.try_lock().is_ok()
-            {
-                let removed = crate::tree::remove(&path);
-                tracing::debug!(path = %path.display(), ?removed, "left behind by another run");
-            }
+        if let Some(runs) = self.path.parent() {
+            sweep(runs);
+        }
+    }
+}
+
+/// The folders whose lock nobody holds are of processes that are gone.
+pub(super) fn sweep(runs: &Path) {
+    let Ok(_gate) = gate(runs) else {
+        return;
+    };
+    for entry in fs::read_dir(runs).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if let Ok(lock) = File::open(path.join(LOCK))
+            && lock.try_lock().is_ok()
+        {
+            let removed = crate::tree::remove(&path);
+            tracing::debug!(path = %path.display(), ?removed, "left behind by another run");
         }
     }
 }

@@ -3,12 +3,14 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::placement::{Placement, Verdict};
+use super::refresh::Refresher;
+use super::usage;
 use crate::engine::{Config, Notice, NoticeKind};
-use crate::model::{NODE_NAME, Pod, PodStatus, PodUid, Time};
+use crate::model::{NODE_NAME, Pod, PodMeta, PodStatus, PodUid, Time};
 use crate::scheduling::FAILED_SCHEDULING;
 use crate::store::{ApiStore, ChangeKind, Object, StoredPod, Version};
 use crate::worker::{Order, Ports, Update, Worker};
@@ -24,13 +26,37 @@ pub struct PodNotice {
     pub notice: Notice,
 }
 
+/// A pod's worker.
+struct Employed {
+    orders: mpsc::UnboundedSender<Order>,
+    /// The metadata it knows.
+    meta: PodMeta,
+    /// Its volumes are looked at.
+    limited: bool,
+}
+
+impl Employed {
+    /// Passes on the pod's metadata as it is now, if it changed.
+    fn learn(&mut self, meta: &PodMeta) {
+        if (&self.meta.labels, &self.meta.annotations) != (&meta.labels, &meta.annotations) {
+            self.meta = meta.clone();
+            let _ignored = self.orders.send(Order::Update(Box::new(meta.clone())));
+        }
+    }
+}
+
+/// Why a pod is evicted (rule F10).
+const EVICTED: &str = "Evicted";
+
 /// Runs the pods of a store.
 pub struct Node {
     store: Arc<ApiStore>,
     ports: Ports,
     config: Config,
-    tell: Box<dyn Fn(PodNotice) + Send + Sync>,
-    workers: HashMap<PodUid, mpsc::UnboundedSender<Order>>,
+    tell: Arc<dyn Fn(PodNotice) + Send + Sync>,
+    workers: HashMap<PodUid, Employed>,
+    /// How many pods have volumes with a limit.
+    limited: watch::Sender<usize>,
     placement: Placement,
     tasks: JoinSet<()>,
     seen: Version,
@@ -49,8 +75,9 @@ impl Node {
             store,
             ports,
             config,
-            tell: Box::new(tell),
+            tell: Arc::new(tell),
             workers: HashMap::new(),
+            limited: watch::Sender::new(0),
             tasks: JoinSet::new(),
             seen: 0,
         }
@@ -59,6 +86,22 @@ impl Node {
     /// Runs until the task is dropped.
     pub async fn run(mut self) {
         let (updates, mut told) = mpsc::unbounded_channel();
+        let (full, mut exceeded) = mpsc::unbounded_channel();
+        let (volumes, clock) = (&self.ports.volumes, &self.ports.clock);
+        let refresher = Refresher::new(
+            Arc::clone(&self.store),
+            Arc::clone(volumes),
+            Arc::clone(clock),
+            Arc::clone(&self.tell),
+        );
+        self.tasks.spawn(refresher.run());
+        let limited = self.limited.subscribe();
+        self.tasks.spawn(usage::watch(
+            Arc::clone(volumes),
+            Arc::clone(clock),
+            limited,
+            full,
+        ));
         let mut versions = self.store.versions();
         loop {
             self.catch_up();
@@ -71,6 +114,7 @@ impl Node {
                         self.told(update);
                     }
                 }
+                Some((pod, message)) = exceeded.recv() => self.evict(&pod, message),
                 Some(_) = self.tasks.join_next() => {}
             }
         }
@@ -88,7 +132,10 @@ impl Node {
                     match change.kind {
                         ChangeKind::Added | ChangeKind::Modified => self.seen_pod(pod),
                         ChangeKind::Deleted => {
-                            self.workers.remove(&pod.pod.meta.uid);
+                            let gone = self.workers.remove(&pod.pod.meta.uid);
+                            if gone.is_some_and(|gone| gone.limited) {
+                                self.limited.send_modify(|pods| *pods -= 1);
+                            }
                             self.placement.depart(&pod.pod.meta.uid);
                         }
                     }
@@ -116,10 +163,13 @@ impl Node {
         if ended {
             self.placement.depart(uid);
         }
+        if let Some(worker) = self.workers.get_mut(uid) {
+            worker.learn(&object.pod.meta);
+        }
         match (self.workers.get(uid), object.deletion) {
-            (Some(orders), Some((_, grace))) => {
+            (Some(worker), Some((_, grace))) => {
                 // Told again with every change of the object; a machine takes a repeated order for what it is.
-                let _ignored = orders.send(Order::Delete(grace));
+                let _ignored = worker.orders.send(Order::Delete(grace));
             }
             // Nothing of it ever ran here, so there is nothing to end.
             (None, Some(_)) => {
@@ -178,7 +228,25 @@ impl Node {
             updates.clone(),
         );
         self.tasks.spawn(worker.run());
-        self.workers.insert(object.pod.meta.uid.clone(), orders);
+        let limited = usage::is_limited(&object.pod);
+        if limited {
+            self.limited.send_modify(|pods| *pods += 1);
+        }
+        let meta = object.pod.meta.clone();
+        let uid = meta.uid.clone();
+        let worker = Employed {
+            orders,
+            meta,
+            limited,
+        };
+        self.workers.insert(uid, worker);
+    }
+
+    fn evict(&self, pod: &PodUid, message: String) {
+        if let Some(worker) = self.workers.get(pod) {
+            let reason = EVICTED;
+            let _ignored = worker.orders.send(Order::Evict { reason, message });
+        }
     }
 
     /// The word about a pod that has no worker.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::model::{ConfigMap, Secret, Service};
+use crate::model::{ConfigMap, PodMeta, PodUid, Secret, Service};
 
 /// Looks up ConfigMaps and Secrets as they are now.
 pub trait ConfigSource: Send + Sync {
@@ -10,6 +10,8 @@ pub trait ConfigSource: Send + Sync {
     fn config_map(&self, namespace: &str, name: &str) -> Option<Arc<ConfigMap>>;
     /// The Secret of that name in that namespace (rule G14).
     fn secret(&self, namespace: &str, name: &str) -> Option<Arc<Secret>>;
+    /// The pod's metadata: labels and annotations may have changed since it was created (rule G9).
+    fn pod_meta(&self, pod: &PodUid) -> Option<PodMeta>;
 }
 
 /// Looks up Services as they are now.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::BoxFuture;
-use crate::model::{Container, Pod};
+use crate::model::{Bytes, Container, Pod, PodUid};
 
 /// Makes volumes ready and releases them.
 pub trait Volumes: Send + Sync {
@@ -14,6 +14,11 @@ pub trait Volumes: Send + Sync {
         pod: Pod,
         base_dir: Arc<Path>,
     ) -> BoxFuture<'_, Result<Arc<dyn PodVolumes>, MountError>>;
+    /// Makes the files of the pod's volumes those of the objects and the metadata as they are now (rule G8); containers see them at once.
+    /// Nothing is done for a pod without volumes here.
+    fn refresh(&self, pod: PodUid) -> BoxFuture<'_, Result<(), MountError>>;
+    /// The pods whose volumes hold more than they may, each with the words for it (rule G2).
+    fn exceeded(&self) -> BoxFuture<'_, Vec<(PodUid, String)>>;
     /// Releases them; an emptyDir's data ends here (rule F7). May be called again, also for a pod that never had any.
     fn unmount(&self, pod: Pod) -> BoxFuture<'_, Result<(), MountError>>;
 }
@@ -28,6 +33,9 @@ pub trait PodVolumes: Send + Sync {
     ) -> Result<Vec<ReadyMount>, MountError>;
     /// A folder for one instance of a container, made by whoever uses it and gone with the pod.
     fn scratch(&self, container: &Container, attempt: u32) -> PathBuf;
+    /// How much memory the volumes of `medium: Memory` held when they were last looked at: the pod's containers use it together, beside
+    /// their own.
+    fn in_memory(&self) -> Bytes;
 }
 
 /// What is mounted: opened, so that nobody can put something else in its place.

@@ -1,6 +1,6 @@
 //! The store in memory.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -119,6 +119,70 @@ impl ApiStore {
         let kind = object.kind();
         inner.objects.insert(uid.clone(), object);
         self.changed(inner, ChangeKind::Added, kind, &uid)
+    }
+
+    /// Replaces the ConfigMap of that namespace and name; which it is and since when stays.
+    pub fn update_config_map(
+        &self,
+        mut map: ConfigMap,
+        document: Value,
+    ) -> Result<Version, Conflict> {
+        let name = (
+            Kind::ConfigMap,
+            map.meta.namespace.as_str().to_owned(),
+            map.meta.name.clone(),
+        );
+        self.update(name, |old| {
+            (map.meta.uid, map.meta.created) = (old.uid(), old.created());
+            Object::ConfigMap(Stored::new(map, document))
+        })
+    }
+
+    /// Replaces the Secret of that namespace and name; which it is and since when stays.
+    pub fn update_secret(&self, mut secret: Secret, document: Value) -> Result<Version, Conflict> {
+        let name = (
+            Kind::Secret,
+            secret.meta.namespace.as_str().to_owned(),
+            secret.meta.name.clone(),
+        );
+        self.update(name, |old| {
+            (secret.meta.uid, secret.meta.created) = (old.uid(), old.created());
+            Object::Secret(Stored::new(secret, document))
+        })
+    }
+
+    fn update(
+        &self,
+        name: (Kind, String, String),
+        new: impl FnOnce(&Object) -> Object,
+    ) -> Result<Version, Conflict> {
+        let mut inner = self.lock();
+        let uid = inner.names.get(&name).cloned();
+        let found = uid.and_then(|uid| Some((inner.objects.get_mut(&uid)?, uid)));
+        let Some((old, uid)) = found else {
+            return Err(Conflict::NotFound(name.0, name.2));
+        };
+        *old = new(old);
+        self.changed(inner, ChangeKind::Modified, name.0, &uid)
+    }
+
+    /// Replaces a pod's labels and annotations.
+    pub fn update_pod_labels(
+        &self,
+        uid: &PodUid,
+        labels: BTreeMap<String, String>,
+        annotations: BTreeMap<String, String>,
+    ) -> Result<Version, Conflict> {
+        let mut inner = self.lock();
+        let stored = Self::pod_in(&mut inner, uid)?;
+        // As they were written: an object without any has no field for them.
+        let shown = |map: &BTreeMap<String, String>| (!map.is_empty()).then(|| map.clone());
+        let metadata = &mut Arc::make_mut(&mut stored.object).metadata;
+        metadata.labels = shown(&labels);
+        metadata.annotations = shown(&annotations);
+        stored.pod.meta.labels = labels;
+        stored.pod.meta.annotations = annotations;
+        self.changed(inner, ChangeKind::Modified, Kind::Pod, &uid.clone().into())
     }
 
     /// Replaces a pod's status; only its worker's word comes here.
@@ -391,6 +455,63 @@ mod tests {
         assert!(printed.contains("token") && !printed.contains("hunter2"));
         let bytes = format!("{:?}", b"hunter2".to_vec());
         assert!(!printed.contains(bytes.trim_matches(['[', ']'])));
+    }
+
+    #[test]
+    fn an_update_keeps_the_object_it_changes_and_is_seen_by_watchers() {
+        let store = store();
+        let mut map = testing::config_map("c", &[("a", "1")]);
+        let missing = store.update_config_map(map.clone(), Default::default());
+        assert_eq!(
+            missing.expect_err("not there yet").to_string(),
+            "configmaps \"c\" not found"
+        );
+        let first = store
+            .create_config_map(map.clone(), Default::default())
+            .expect("created");
+        map.meta.uid = "another".into();
+        map.data.insert("a".into(), b"2".to_vec());
+        let second = store
+            .update_config_map(map, serde_json::json!({"n": 2}))
+            .expect("updated");
+        assert!(second > first);
+        let found = store.config_map("default", "c").expect("there");
+        assert_eq!(found.data["a"], b"2");
+        assert_eq!(found.meta.uid, "uid-c".into(), "it is the same object");
+        let secret = testing::secret("s", &[("a", "1")]);
+        store
+            .create_secret(secret, Default::default())
+            .expect("created");
+        let secret = testing::secret("s", &[("a", "2")]);
+        store
+            .update_secret(secret, Default::default())
+            .expect("updated");
+        assert_eq!(store.secret("default", "s").expect("there").data["a"], b"2");
+        let uid = testing::pod().meta.uid;
+        let labels = [("app".to_owned(), "web".to_owned())].into();
+        store
+            .update_pod_labels(&uid, labels, Default::default())
+            .expect("updated");
+        let pod = store.pod(&uid).expect("there");
+        assert_eq!(pod.pod.meta.labels["app"], "web");
+        let shown = pod.object.metadata.labels.clone().expect("shown");
+        assert_eq!(shown["app"], "web");
+        let kinds: Vec<_> = store
+            .since(first)
+            .expect("kept")
+            .iter()
+            .map(|change| (change.kind, change.object.kind()))
+            .collect();
+        use ChangeKind::{Added, Modified};
+        assert_eq!(
+            kinds,
+            [
+                (Modified, Kind::ConfigMap),
+                (Added, Kind::Secret),
+                (Modified, Kind::Secret),
+                (Modified, Kind::Pod)
+            ]
+        );
     }
 
     #[test]

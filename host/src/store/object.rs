@@ -11,7 +11,7 @@ use super::Version;
 use crate::model::{ConfigMap, ObjectMeta, Pod, PodStatus, Seconds, Secret, Service, Time, Uid};
 
 /// The kinds of objects there are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// A Pod.
     Pod,
@@ -140,6 +140,16 @@ impl Object {
             Self::Service(one) => one.value.meta.uid.clone(),
             Self::ConfigMap(one) => one.value.meta.uid.clone(),
             Self::Secret(one) => one.value.meta.uid.clone(),
+        }
+    }
+
+    /// `metadata.creationTimestamp`.
+    pub fn created(&self) -> Time {
+        match self {
+            Self::Pod(one) => one.pod.meta.created,
+            Self::Service(one) => one.value.meta.created,
+            Self::ConfigMap(one) => one.value.meta.created,
+            Self::Secret(one) => one.value.meta.created,
         }
     }
 

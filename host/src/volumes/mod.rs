@@ -1,14 +1,23 @@
 //! Volumes: directories and files of the machine that containers of a pod share.
 //!
-//! - owns: emptyDir, hostPath and configMap volumes, `subPath`, the folder a pod has on this machine
-//! - never does: follow a link out of a volume; touch a hostPath's content when the pod goes
+//! - owns: emptyDir, hostPath, configMap, secret, downwardAPI, projected and image volumes; `subPath`; the folders a pod has on this machine,
+//!   on disk and in memory
+//! - never does: follow a link out of a volume; touch a hostPath's content when the pod goes; watch anything by itself
 //! - talks to: `ports` (implements [`Volumes`](crate::ports::Volumes)) and `model`
 
 mod atomic;
-mod config_map;
+mod downward;
 mod file;
 mod host_path;
 mod local;
+mod mounts;
+mod payload;
+mod set_up;
 mod sub_path;
+mod usage;
 
-pub use local::LocalVolumes;
+#[cfg(test)]
+#[cfg(unix)]
+mod tests;
+
+pub use local::{LocalVolumes, VolumeSettings};

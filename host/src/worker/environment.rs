@@ -244,6 +244,10 @@ mod tests {
                 _ => None,
             }
         }
+
+        fn pod_meta(&self, _: &crate::model::PodUid) -> Option<crate::model::PodMeta> {
+            None
+        }
     }
 
     impl ServiceSource for World {

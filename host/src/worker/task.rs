@@ -12,8 +12,8 @@ use super::effects::{self, Ended, Kept, Running};
 use super::running::RunningContainers;
 use crate::engine::{Action, Config, Effect, EffectId, Event, Notice, Output, PodMachine};
 use crate::model::{
-    Allocatable, Attempt, ContainerName, ContainerState, Exit, Pod, PodStatus, PodUid, Seconds,
-    TerminationMessagePolicy,
+    Allocatable, Attempt, ContainerName, ContainerState, Exit, Pod, PodMeta, PodStatus, PodUid,
+    Seconds, TerminationMessagePolicy,
 };
 use crate::ports::{
     Clock, ConfigSource, ContainerRuntime, Image, ImageStore, LogicalHost, LogicalHosts, Logs,
@@ -51,6 +51,15 @@ pub struct Ports {
 pub enum Order {
     /// Delete the pod with at most this grace; its own when absent.
     Delete(Option<Seconds>),
+    /// The machine needs back what the pod uses (rule F10).
+    Evict {
+        /// `status.reason`
+        reason: &'static str,
+        /// `status.message`
+        message: String,
+    },
+    /// The pod's labels or annotations changed: containers that start from now on see them (rules G12, H6).
+    Update(Box<PodMeta>),
 }
 
 /// What a worker tells, in order.
@@ -127,6 +136,11 @@ impl Worker {
             let event = tokio::select! {
                 order = self.orders.recv(), if orders_open => match order {
                     Some(Order::Delete(grace)) => Event::Delete { grace },
+                    Some(Order::Evict { reason, message }) => Event::Evict { reason, message },
+                    Some(Order::Update(meta)) => {
+                        self.pod.meta = *meta;
+                        continue;
+                    }
                     None => {
                         orders_open = false;
                         continue;

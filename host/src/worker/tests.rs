@@ -95,6 +95,12 @@ impl Volumes for World {
         self.note("mount");
         Box::pin(async { Ok(Arc::new(NoVolumes) as Arc<dyn PodVolumes>) })
     }
+    fn refresh(&self, _: PodUid) -> BoxFuture<'_, Result<(), MountError>> {
+        Box::pin(async { Ok(()) })
+    }
+    fn exceeded(&self) -> BoxFuture<'_, Vec<(PodUid, String)>> {
+        Box::pin(async { Vec::new() })
+    }
     fn unmount(&self, _: Pod) -> BoxFuture<'_, Result<(), MountError>> {
         self.note("unmount");
         Box::pin(async { Ok(()) })
@@ -109,6 +115,9 @@ impl PodVolumes for NoVolumes {
     }
     fn scratch(&self, container: &Spec, attempt: u32) -> PathBuf {
         PathBuf::from(format!("/nowhere/{}/{attempt}", container.name))
+    }
+    fn in_memory(&self) -> crate::model::Bytes {
+        crate::model::Bytes(0)
     }
 }
 
@@ -143,6 +152,9 @@ impl ConfigSource for World {
             .cloned()
     }
     fn secret(&self, _: &str, _: &str) -> Option<Arc<Secret>> {
+        None
+    }
+    fn pod_meta(&self, _: &PodUid) -> Option<crate::model::PodMeta> {
         None
     }
 }
@@ -554,6 +566,26 @@ async fn a_worker_whose_host_goes_away_ends_at_rest() {
     } = test;
     drop(orders);
     while updates.recv().await.is_some() {}
+}
+
+#[tokio::test(start_paused = true)]
+async fn f10_an_evicted_pod_is_killed_after_its_short_grace_and_its_object_stays() {
+    let mut test = Test::new(RestartPolicy::Always, &[Act::IgnoreTerm]);
+    test.until(phase(Phase::Running)).await;
+    let asked = test.started.elapsed();
+    let (reason, message) = ("Evicted", "it holds too much".to_owned());
+    test.orders
+        .send(Order::Evict { reason, message })
+        .expect("heard");
+    test.until(phase(Phase::Failed)).await;
+    assert_eq!((test.started.elapsed() - asked).as_secs(), 2, "E3");
+    let status = test.status.clone().expect("seen");
+    assert_eq!(status.reason.as_deref(), Some("Evicted"));
+    assert_eq!(status.message.as_deref(), Some("it holds too much"));
+    assert_eq!(
+        test.seen()[3..],
+        ["Term", "Kill", "release host", "unmount"]
+    );
 }
 
 /// A pod whose only container has these.

@@ -1,4 +1,4 @@
-//! Containers and volumes of the model.
+//! Containers of the model.
 
 use k8s_openapi::api::core::v1 as k8s;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
@@ -9,12 +9,9 @@ use crate::manifest::path::Path;
 use crate::manifest::validate::IP;
 use crate::model::{
     Amount, Bytes, Container, ContainerName, ContainerPort, ContainerRestart, ExitCodeOperator,
-    HostPathType, ImagePullPolicy, KeyToPath, Millicores, Mount, Resources, RestartAction,
-    RestartRule, Role, TerminationMessagePolicy, Volume, VolumeSource,
+    ImagePullPolicy, Millicores, Mount, Resources, RestartAction, RestartRule, Role,
+    TerminationMessagePolicy,
 };
-
-/// G6: what the defaults have filled in already.
-const FILE_MODE: u32 = 0o644;
 
 /// Converts `spec.containers` or, with `init`, `spec.initContainers`.
 pub(super) fn list(
@@ -40,7 +37,11 @@ fn container(path: &Path<'_>, one: &k8s::Container, init: bool, faults: &mut Fau
         name: ContainerName::new(one.name.as_str()),
         role,
         image: one.image.clone().unwrap_or_default(),
-        pull_policy: pull_policy(path, one, faults),
+        pull_policy: pull_policy(
+            &path.field("imagePullPolicy"),
+            one.image_pull_policy.as_deref(),
+            faults,
+        ),
         command: one.command.clone(),
         args: one.args.clone(),
         working_dir: one.working_dir.clone(),
@@ -75,14 +76,18 @@ fn container(path: &Path<'_>, one: &k8s::Container, init: bool, faults: &mut Fau
     }
 }
 
-fn pull_policy(path: &Path<'_>, one: &k8s::Container, faults: &mut Faults) -> ImagePullPolicy {
-    match one.image_pull_policy.as_deref() {
+pub(super) fn pull_policy(
+    path: &Path<'_>,
+    policy: Option<&str>,
+    faults: &mut Faults,
+) -> ImagePullPolicy {
+    match policy {
         Some("Always") => ImagePullPolicy::Always,
         Some("IfNotPresent") => ImagePullPolicy::IfNotPresent,
         Some("Never") => ImagePullPolicy::Never,
         other => {
             faults.unsupported(
-                &path.field("imagePullPolicy"),
+                path,
                 other.unwrap_or_default(),
                 &["Always", "IfNotPresent", "Never"],
             );
@@ -214,87 +219,4 @@ pub(super) fn resources(resources: Option<&k8s::ResourceRequirements>) -> Resour
 /// J2: zero is unset.
 fn parse(quantity: &Quantity) -> Option<Amount> {
     Amount::parse(&quantity.0).ok().filter(|a| !a.is_zero())
-}
-
-/// Converts `spec.volumes`; kinds that are refused elsewhere become nothing here.
-pub(super) fn volumes(
-    path: &Path<'_>,
-    volumes: &[k8s::Volume],
-    faults: &mut Faults,
-) -> Vec<Volume> {
-    volumes
-        .iter()
-        .enumerate()
-        .filter_map(|(at, volume)| {
-            let source = if let Some(source) = &volume.host_path {
-                VolumeSource::HostPath {
-                    path: source.path.clone(),
-                    kind: host_path_type(&path.index(at), source, faults),
-                }
-            } else if let Some(source) = &volume.config_map {
-                config_map(source)
-            } else {
-                let source = volume.empty_dir.as_ref()?;
-                VolumeSource::EmptyDir {
-                    memory: source.medium.as_deref() == Some("Memory"),
-                    size_limit: source
-                        .size_limit
-                        .as_ref()
-                        .and_then(parse)
-                        .and_then(Amount::units)
-                        .map(Bytes),
-                }
-            };
-            Some(Volume {
-                name: volume.name.clone(),
-                source,
-            })
-        })
-        .collect()
-}
-
-/// G6, G7. Validation holds modes to 0–0777.
-fn config_map(source: &k8s::ConfigMapVolumeSource) -> VolumeSource {
-    let mode = |mode: Option<i32>| mode.and_then(|mode| u32::try_from(mode).ok());
-    VolumeSource::ConfigMap {
-        name: source.name.clone(),
-        // None in a list is the same as no list.
-        items: source
-            .items
-            .as_ref()
-            .filter(|items| !items.is_empty())
-            .map(|items| {
-                items
-                    .iter()
-                    .map(|item| KeyToPath {
-                        key: item.key.clone(),
-                        path: item.path.clone(),
-                        mode: mode(item.mode),
-                    })
-                    .collect()
-            }),
-        default_mode: mode(source.default_mode).unwrap_or(FILE_MODE),
-        optional: source.optional.unwrap_or_default(),
-    }
-}
-
-fn host_path_type(
-    path: &Path<'_>,
-    source: &k8s::HostPathVolumeSource,
-    faults: &mut Faults,
-) -> HostPathType {
-    match source.type_.as_deref().unwrap_or_default() {
-        "" => HostPathType::Unset,
-        "BlockDevice" => HostPathType::BlockDevice,
-        "CharDevice" => HostPathType::CharDevice,
-        "Directory" => HostPathType::Directory,
-        "DirectoryOrCreate" => HostPathType::DirectoryOrCreate,
-        "File" => HostPathType::File,
-        "FileOrCreate" => HostPathType::FileOrCreate,
-        "Socket" => HostPathType::Socket,
-        other => {
-            faults.invalid(&path.field("hostPath").field("type"), other, "");
-            HostPathType::Unset
-        }
-    }
 }

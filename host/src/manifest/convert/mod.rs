@@ -8,6 +8,7 @@ mod qos;
 mod refusals;
 mod secret;
 mod service;
+mod volume;
 
 use std::sync::Arc;
 
@@ -63,7 +64,7 @@ pub(super) fn pod(object: &k8s::Pod, created: Time) -> Result<Pod, Vec<FieldFaul
             false,
             &mut faults,
         ),
-        volumes: container::volumes(
+        volumes: volume::volumes(
             &root.field("volumes"),
             spec.volumes.as_deref().unwrap_or_default(),
             &mut faults,

@@ -147,7 +147,6 @@ fn volume(path: &Path<'_>, one: &k8s::Volume, faults: &mut Faults) {
         ("cephfs", one.cephfs.is_some()),
         ("cinder", one.cinder.is_some()),
         ("csi", one.csi.is_some()),
-        ("downwardAPI", one.downward_api.is_some()),
         ("ephemeral", one.ephemeral.is_some()),
         ("fc", one.fc.is_some()),
         ("flexVolume", one.flex_volume.is_some()),
@@ -155,26 +154,36 @@ fn volume(path: &Path<'_>, one: &k8s::Volume, faults: &mut Faults) {
         ("gcePersistentDisk", one.gce_persistent_disk.is_some()),
         ("gitRepo", one.git_repo.is_some()),
         ("glusterfs", one.glusterfs.is_some()),
-        ("image", one.image.is_some()),
         ("iscsi", one.iscsi.is_some()),
         ("nfs", one.nfs.is_some()),
         ("persistentVolumeClaim", one.persistent_volume_claim.is_some()),
         ("photonPersistentDisk", one.photon_persistent_disk.is_some()),
         ("portworxVolume", one.portworx_volume.is_some()),
-        ("projected", one.projected.is_some()),
         ("quobyte", one.quobyte.is_some()),
         ("rbd", one.rbd.is_some()),
         ("scaleIO", one.scale_io.is_some()),
-        ("secret", one.secret.is_some()),
         ("storageos", one.storageos.is_some()),
         ("vsphereVolume", one.vsphere_volume.is_some()),
     ] {
         if used {
-            not_yet(&path.field(field), "volumes other than emptyDir, hostPath and configMap", faults);
+            not_yet(&path.field(field), "a volume that only a cluster has", faults);
         }
     }
     let medium = one.empty_dir.as_ref().and_then(|source| source.medium.as_deref());
-    if !matches!(medium, None | Some("Memory")) {
-        not_yet(&path.field("emptyDir").field("medium"), "a medium other than Memory", faults);
+    if medium.is_some_and(|medium| medium.starts_with("HugePages")) {
+        not_yet(&path.field("emptyDir").field("medium"), "huge pages", faults);
+    }
+    let sources = path.field("projected");
+    let sources = sources.field("sources");
+    for (at, source) in one.projected.iter().flat_map(|one| one.sources.iter().flatten()).enumerate() {
+        for (field, used, what) in [
+            ("serviceAccountToken", source.service_account_token.is_some(), "there is no API server to take a token"),
+            ("clusterTrustBundle", source.cluster_trust_bundle.is_some(), "there is no cluster to have trust bundles"),
+            ("podCertificate", source.pod_certificate.is_some(), "there is no cluster to sign certificates"),
+        ] {
+            if used {
+                not_yet(&sources.index(at).field(field), what, faults);
+            }
+        }
     }
 }

@@ -1,8 +1,9 @@
 use super::{ids, now};
 use crate::manifest::{Fault, Loaded, LoadedPod, load};
 use crate::model::{
-    Bytes, ContainerPort, Dns, DnsPolicy, EnvValue, HostPathType, ImagePullPolicy, KeyToPath,
-    Millicores, Protocol, QosClass, RestartPolicy, Role, Seconds, VolumeSource,
+    Bytes, ContainerPort, Dns, DnsPolicy, EnvValue, FileSource, Files, HostPathType,
+    ImagePullPolicy, KeyToPath, Keys, Medium, Millicores, Protocol, QosClass, RestartPolicy, Role,
+    Seconds, VolumeSource,
 };
 
 fn read(text: &str) -> Result<Vec<Loaded>, Vec<Fault>> {
@@ -124,38 +125,44 @@ spec:
     assert_eq!(
         spec.volumes[2].source,
         VolumeSource::EmptyDir {
-            memory: false,
+            medium: Medium::Disk,
             size_limit: None
         }
     );
     assert_eq!(
         spec.volumes[3].source,
-        VolumeSource::ConfigMap {
-            name: "cm".into(),
-            items: Some(vec![
-                KeyToPath {
-                    key: "a".into(),
-                    path: "sub/a".into(),
-                    mode: Some(0o600)
-                },
-                KeyToPath {
-                    key: "b".into(),
-                    path: "b".into(),
-                    mode: None
-                },
-            ]),
+        VolumeSource::Files(Files {
+            sources: vec![FileSource::ConfigMap(Keys {
+                name: "cm".into(),
+                items: Some(vec![
+                    KeyToPath {
+                        key: "a".into(),
+                        path: "sub/a".into(),
+                        mode: Some(0o600)
+                    },
+                    KeyToPath {
+                        key: "b".into(),
+                        path: "b".into(),
+                        mode: None
+                    },
+                ]),
+                optional: false,
+            })],
             default_mode: 0o400,
-            optional: false,
-        }
+            in_memory: false,
+        })
     );
     assert_eq!(
         spec.volumes[4].source,
-        VolumeSource::ConfigMap {
-            name: "cm2".into(),
-            items: None,
+        VolumeSource::Files(Files {
+            sources: vec![FileSource::ConfigMap(Keys {
+                name: "cm2".into(),
+                items: None,
+                optional: true,
+            })],
             default_mode: 0o644,
-            optional: true,
-        }
+            in_memory: false,
+        })
     );
     assert_eq!(
         app.ports,
@@ -310,12 +317,12 @@ fn what_this_version_cannot_do_is_refused_with_its_field() {
             "spec.shareProcessNamespace",
         ),
         (
-            "volumes: [{name: v, secret: {secretName: s}}],",
+            "volumes: [{name: v, nfs: {server: s, path: /p}}],",
             "",
-            "spec.volumes[0].secret",
+            "spec.volumes[0].nfs",
         ),
         (
-            "volumes: [{name: v, emptyDir: {medium: Odd}}],",
+            "volumes: [{name: v, emptyDir: {medium: HugePages}}],",
             "",
             "spec.volumes[0].emptyDir.medium",
         ),

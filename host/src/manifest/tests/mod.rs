@@ -11,6 +11,7 @@ mod rules;
 mod secrets;
 mod services;
 mod status;
+mod volumes;
 
 use crate::model::{PodUid, Time};
 
