@@ -47,10 +47,10 @@ fn kind(secret: &Secret, path: &Path<'_>, faults: &mut Faults) {
         }
         "kubernetes.io/dockercfg" => json(secret, ".dockercfg", path, faults),
         "kubernetes.io/dockerconfigjson" => json(secret, ".dockerconfigjson", path, faults),
-        "kubernetes.io/basic-auth" => {
-            if value("username").is_none() && value("password").is_none() {
-                required(&["username", "password"]);
-            }
+        "kubernetes.io/basic-auth"
+            if value("username").is_none() && value("password").is_none() =>
+        {
+            required(&["username", "password"]);
         }
         "kubernetes.io/ssh-auth" => {
             let key = "ssh-privatekey";
