@@ -40,6 +40,11 @@ check:
 sim *ARGS:
     env {{ ARGS }} cargo test --package peapod --lib -- sim::tests::replay --exact --nocapture
 
+# Kill peapod a hundred times while it pulls and loads images; the store has to be sound each time
+kills TIMES="100":
+    tests/setup-tools.sh
+    KILLS={{ TIMES }} cargo test --test e2e killed_at_any_moment -- --nocapture
+
 # Measure against wasmtime's own command line, in one run; prints ratios
 bench: guests
     cargo build --release
@@ -49,6 +54,7 @@ bench: guests
     tests/bench/http.sh
     tests/bench/logs.sh
     tests/bench/probes.sh
+    tests/bench/limits.sh
 
 # Licences and advisories of all dependencies, where cargo-deny and its data can be had
 deny:

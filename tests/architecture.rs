@@ -20,12 +20,15 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("ports", &["model", "network", "ipc"]),
     ("sandbox", &["model", "ports", "network", "ipc"]),
     ("controllers", &["model", "store", "network"]),
-    ("images", &["model", "ports"]),
+    ("images", &["model", "ports", "layers", "tree"]),
     ("tree", &[]),
-    ("volumes", &["model", "ports", "tree"]),
+    ("layers", &[]),
+    ("volumes", &["model", "ports", "tree", "layers"]),
     (
         "wasm",
-        &["model", "ports", "tree", "budget", "network", "ipc"],
+        &[
+            "model", "ports", "tree", "layers", "budget", "network", "ipc",
+        ],
     ),
     ("logs", &["model", "ports", "tree"]),
     ("clock", &["model", "ports"]),

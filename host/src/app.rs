@@ -12,10 +12,12 @@ use crate::control::Server;
 use crate::controllers::keep_endpoints;
 use crate::engine::{Config, Notice};
 use crate::events::{self, EventBook, Occurrence};
-use crate::images::{ContentStore, Images, Overrides};
+use crate::images::{
+    ContentStore, ImageError, Images, Overrides, Registry, RegistrySettings, Transfer, file_of,
+};
 use crate::logs::{FileSettings, LogDir, LogQueue, LogReader, Retention, Rotation};
 use crate::manifest::{LoadedConfigMap, LoadedPod, LoadedSecret, LoadedService, object};
-use crate::model::{Allocatable, Event, EventType, ImagePullPolicy, ObjectRef, Time};
+use crate::model::{Allocatable, Event, EventType, ImagePullPolicy, NODE_NAME, ObjectRef, Time};
 use crate::network::{NetworkSettings, NodePortFault, NodePorts, Refusal, Switch};
 use crate::node::{Node, RunDir};
 use crate::ports::{
@@ -31,9 +33,6 @@ use crate::worker::{Ports, RunningContainers};
 /// find it empty.
 const POOLED_CONTAINERS: std::ops::Range<usize> = 16..1024;
 
-/// This machine, as a node.
-const NODE_NAME: &str = "peapod";
-
 /// What a host is made of.
 pub struct Settings {
     /// Images, compiled code and the folders of running pods.
@@ -42,6 +41,8 @@ pub struct Settings {
     pub engine: Config,
     /// Images replaced by files.
     pub overrides: Overrides,
+    /// Where the others come from.
+    pub registries: RegistrySettings,
     /// Address ranges.
     pub network: NetworkSettings,
     /// How pods meet the machine.
@@ -79,12 +80,13 @@ pub struct App {
     pub warnings: mpsc::UnboundedReceiver<String>,
     /// What is being compiled, by image.
     pub compiling: watch::Receiver<Vec<String>>,
+    /// What is being pulled.
+    pub pulling: watch::Receiver<Vec<Transfer>>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// The pods' network.
     pub network: Arc<Switch>,
     tasks: [tokio::task::JoinHandle<()>; 4],
-    recorder: Recorder,
     queue: Arc<LogQueue>,
     /// Removed with the app.
     _run_dir: Arc<RunDir>,
@@ -115,8 +117,16 @@ impl App {
         let queue = Arc::new(queue);
         let store = Arc::new(ApiStore::default());
         let switch = Switch::new(settings.network)?;
-        let images: Arc<dyn ImageStore> =
-            Arc::new(Images::new(content_store(data_dir), settings.overrides));
+        let content = Arc::new(content_store(data_dir));
+        let images = Arc::new(Images::new(
+            Arc::clone(&content),
+            settings.overrides,
+            Arc::new(Registry::new(content, settings.registries)),
+            Some(Arc::clone(&store) as Arc<dyn ConfigSource>),
+            Arc::clone(&clock),
+        ));
+        let pulling = images.progress();
+        let images: Arc<dyn ImageStore> = images;
         let toolbox = Toolbox::new(Arc::clone(&images), settings.toolbox);
         let running = Arc::<RunningContainers>::default();
         let ports = Ports {
@@ -147,9 +157,8 @@ impl App {
         let services = keep_services(Arc::clone(&store), Arc::clone(&switch), recorder.clone());
         let endpoints = tokio::spawn(services);
         let control = tokio::spawn(control(&run_dir, Arc::clone(&store), running));
-        let teller = recorder.clone();
         let node = Node::new(Arc::clone(&store), ports, settings.engine, move |note| {
-            teller.record(note.at, events::of_pod(&note.pod, note.notice));
+            recorder.record(note.at, events::of_pod(&note.pod, note.notice));
         });
         let node = tokio::spawn(node.run());
         let sweeper = Arc::clone(&run_dir);
@@ -165,10 +174,10 @@ impl App {
             events,
             warnings,
             compiling,
+            pulling,
             clock,
             network: switch,
             tasks: [node, refusals, endpoints, control],
-            recorder,
             queue,
             _run_dir: run_dir,
         })
@@ -176,13 +185,6 @@ impl App {
 
     /// Adds a pod; the node starts it at once.
     pub fn add(&self, loaded: LoadedPod, base_dir: Arc<Path>) -> Result<(), Conflict> {
-        let meta = &loaded.pod.meta;
-        let (namespace, name) = (meta.namespace.as_str(), meta.name.as_str());
-        if self.store.named(Kind::Pod, namespace, name).is_none() {
-            // Before the node sees the pod, or the first that happens to it there would be told before this (rule M3).
-            let scheduled = events::scheduled(&loaded.pod, NODE_NAME);
-            self.recorder.record(self.clock.now(), scheduled);
-        }
         let added = self.store.create_pod(loaded.pod, loaded.object, base_dir);
         added.map(drop)
     }
@@ -328,6 +330,11 @@ pub fn content_store(data_dir: &Path) -> ContentStore {
     ContentStore::new(data_dir.join("images"))
 }
 
+/// What `registries.yaml` of a data directory says.
+pub fn registry_settings(data_dir: &Path) -> Result<RegistrySettings, ImageError> {
+    RegistrySettings::read(&data_dir.join("registries.yaml"))
+}
+
 /// Compiles an image's component, so that its first start compiles nothing; says what is wrong with one that cannot run here.
 pub fn compile_image(data_dir: &Path, name: &str, image: &Image) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
@@ -352,9 +359,9 @@ fn code_dir(data_dir: &Path) -> PathBuf {
 
 /// Whether an image that is a file can be read and is a program, before anything starts; nothing is said of images of the store, which
 /// may yet be loaded while the pod waits.
-pub fn check_image_file(images: &Images, request: &PullRequest) -> Result<(), String> {
+pub fn check_image_file(overrides: &Overrides, request: &PullRequest) -> Result<(), String> {
     use std::io::Read as _;
-    let Some(path) = images.file_of(&request.reference, &request.base_dir) else {
+    let Some(path) = file_of(overrides, &request.reference, &request.base_dir) else {
         return Ok(());
     };
     // Its first bytes tell; the whole of it is read and hashed when the pod starts.

@@ -6,7 +6,7 @@
 //! - pure: [`model`], [`manifest`], [`engine`], [`scheduling`], [`events`] (and `sim`, its simulator, in tests)
 //! - the logical host: [`budget`], [`network`], [`ipc`]
 //! - contracts: [`ports`]
-//! - adapters: [`images`], [`sandbox`], [`volumes`], [`wasm`], [`logs`], [`clock`], [`machine`], [`tree`]
+//! - adapters: [`images`], [`sandbox`], [`volumes`], [`wasm`], [`logs`], [`clock`], [`machine`], [`layers`], [`tree`]
 //! - shells: [`prober`], [`worker`], [`store`], [`node`], [`controllers`], [`control`]
 //! - composition and commands: [`app`], [`cli`]
 
@@ -21,6 +21,7 @@ pub mod engine;
 pub mod events;
 pub mod images;
 pub mod ipc;
+pub mod layers;
 pub mod logs;
 pub mod machine;
 pub mod manifest;

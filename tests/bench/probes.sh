@@ -41,6 +41,7 @@ measure() { # GUEST ARGS PROBE: the part of one core that it takes
   running=$!
   for _ in $(seq 600); do
     [ "$(grep -c 'Container started' "$scratch/log")" -ge "$pods" ] && break
+    kill -0 "$running" 2>/dev/null || { cat "$scratch/log" >&2; exit 1; }
     sleep 0.5
   done
   # The first seconds still have to do with starting: probes that come before their server fail.
@@ -71,6 +72,6 @@ ratio() { python3 -c 'import sys; print(f"{float(sys.argv[1])-float(sys.argv[2])
 idle=$(measure http-hello '' '')
 http=$(measure http-hello '' 'httpGet: {port: 8080}')
 row "$pods pods, httpGet each second: part of one core" "$(ratio "$http" "$idle")" - - '< 0.1'
-idle=$(measure echo '8080' '')
-tcp=$(measure echo '8080' 'tcpSocket: {port: 8080}')
+idle=$(measure echo '"8080"' '')
+tcp=$(measure echo '"8080"' 'tcpSocket: {port: 8080}')
 row "$pods pods, tcpSocket each second: part of one core" "$(ratio "$tcp" "$idle")" - - '< 0.1'

@@ -47,7 +47,21 @@ impl Place {
         let cache = dir.path().join("data/cache");
         std::fs::create_dir_all(&cache).expect("made");
         std::os::unix::fs::symlink(shared_code(), cache.join("code")).expect("linked");
-        Self { dir }
+        // No test depends on what registries of the world answer today, or whether they can be reached.
+        let place = Self { dir };
+        std::fs::write(place.registries(), "offline: true\n").expect("written");
+        place
+    }
+
+    /// A fresh data directory whose registries are asked.
+    pub(crate) fn online() -> Self {
+        let place = Self::new();
+        std::fs::remove_file(place.registries()).expect("removed");
+        place
+    }
+
+    fn registries(&self) -> PathBuf {
+        self.data_dir().join("registries.yaml")
     }
 
     /// A data directory with the sample images.

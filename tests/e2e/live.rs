@@ -41,6 +41,7 @@ impl Live {
             data_dir: place.data_dir(),
             engine: Config::default(),
             overrides: Overrides::default(),
+            registries: peapod::images::RegistrySettings::default(),
             network: NetworkSettings::default(),
             hosts: HostSettings::default(),
             toolbox: "busybox".into(),

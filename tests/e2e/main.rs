@@ -21,6 +21,7 @@ mod logs;
 mod network;
 mod probes;
 mod processes;
+mod registry;
 mod resources;
 mod running;
 mod samples;

@@ -203,8 +203,38 @@ pub(super) enum Prefix {
 
 #[derive(Subcommand)]
 pub(super) enum Image {
-    /// Store a component under a name
+    /// Store a component under a name, or the images of a bundle
     Load(Load),
+    /// Fetch images from their registries
+    Pull {
+        /// Their names
+        #[arg(required = true, value_name = "NAME[:TAG]")]
+        names: Vec<String>,
+        /// Say nothing of how far it is
+        #[arg(long, short)]
+        quiet: bool,
+    },
+    /// Send an image to a registry
+    Push {
+        /// Its name
+        #[arg(value_name = "NAME[:TAG]")]
+        name: String,
+        /// What it is to be called there [default: the same]
+        #[arg(value_name = "DESTINATION")]
+        to: Option<String>,
+        /// Say nothing of how far it is
+        #[arg(long, short)]
+        quiet: bool,
+    },
+    /// Write images into one file, an OCI image layout, for a machine without a network
+    Save {
+        /// Their names
+        #[arg(required = true, value_name = "NAME[:TAG]")]
+        names: Vec<String>,
+        /// The file
+        #[arg(long, short, value_name = "FILE.tar")]
+        output: PathBuf,
+    },
     /// List images
     Ls,
     /// Show an image as JSON
@@ -219,33 +249,55 @@ pub(super) enum Image {
         #[arg(required = true, value_name = "NAME[:TAG]")]
         names: Vec<String>,
     },
+    /// Remove what no image needs and no running pod uses
+    Prune {
+        /// Every image that no running pod uses, too
+        #[arg(long, short, conflicts_with = "keep")]
+        all: bool,
+        /// Also images that were pulled and not used for the longest time, until so many MiB are left
+        #[arg(long, value_name = "MIB")]
+        keep: Option<u64>,
+    },
 }
 
 #[derive(ClapArgs)]
 pub(super) struct Load {
-    /// Its name
-    #[arg(value_name = "NAME[:TAG]")]
+    /// Its name; or a bundle that `image save` made
+    #[arg(value_name = "NAME[:TAG]|FILE.tar")]
     pub(super) name: String,
     /// A component, a WASI 0.1 core module, or the text of one
     #[arg(value_name = "FILE.wasm")]
-    pub(super) file: PathBuf,
+    pub(super) file: Option<PathBuf>,
+    /// The name of a bundle's only image
+    #[arg(long = "name", value_name = "NAME[:TAG]", conflicts_with_all = ["file", "rootfs", "entrypoint", "cmd", "env", "workdir"])]
+    pub(super) bundle_name: Option<String>,
     /// Compile it now rather than when it is first run
     #[arg(long)]
     pub(super) compile: bool,
     /// Files for the container's root directory
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", requires = "file")]
     pub(super) rootfs: Option<PathBuf>,
     /// Start of the argument vector (may be repeated) [default: the file's name without .wasm, unless --cmd is given]
-    #[arg(long, value_name = "ARG", allow_hyphen_values = true)]
+    #[arg(
+        long,
+        value_name = "ARG",
+        allow_hyphen_values = true,
+        requires = "file"
+    )]
     pub(super) entrypoint: Vec<String>,
     /// Arguments when a container gives none (may be repeated)
-    #[arg(long, value_name = "ARG", allow_hyphen_values = true)]
+    #[arg(
+        long,
+        value_name = "ARG",
+        allow_hyphen_values = true,
+        requires = "file"
+    )]
     pub(super) cmd: Vec<String>,
     /// Environment variable (may be repeated)
-    #[arg(long, value_name = "NAME=VALUE")]
+    #[arg(long, value_name = "NAME=VALUE", requires = "file")]
     pub(super) env: Vec<String>,
     /// Where it starts
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", requires = "file")]
     pub(super) workdir: Option<String>,
 }
 

@@ -1,27 +1,45 @@
 //! `peapod image …`
 
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
+use std::path::Path;
+use std::sync::Arc;
 
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use super::args::{Global, Image, Load};
 use super::exit;
-use crate::app::{compile_image, content_store};
-use crate::images::{ContentStore, ImageConfig, ImageError, StoredImage};
+use crate::app::{compile_image, content_store, registry_settings};
+use crate::images::{
+    ContentStore, ImageConfig, ImageError, Prune, PullSecrets, Registry, StoredImage,
+};
 
 pub(super) fn run(command: Image, global: &Global) -> anyhow::Result<u8> {
     let data_dir = global.data_dir()?;
-    let store = content_store(&data_dir);
+    let store = Arc::new(content_store(&data_dir));
     let mut out = io::stdout().lock();
     match command {
         Image::Load(load) => {
             let compile = load.compile;
-            let stored = load_image(&store, load)?;
-            if compile {
-                compile_image(&data_dir, &stored.name, &stored.image)?;
+            for stored in load_images(&store, load)? {
+                if compile {
+                    compile_image(&data_dir, &stored.name, &stored.image)?;
+                }
+                writeln!(out, "{}\t{}", stored.name, stored.image.id)?;
             }
-            writeln!(out, "{}\t{}", stored.name, stored.image.id)?;
         }
+        Image::Pull { names, quiet } => {
+            for stored in pull(&store, &data_dir, names, quiet)? {
+                writeln!(out, "{}\t{}", stored.name, stored.image.id)?;
+            }
+        }
+        Image::Push { name, to, quiet } => {
+            let registry = Registry::new(store, registry_settings(&data_dir)?);
+            let to = to.unwrap_or_else(|| name.clone());
+            let pushed = with_progress(&registry, quiet, registry.push(&name, &to))??;
+            writeln!(out, "{}\t{}", pushed.0, pushed.1)?;
+        }
+        Image::Save { names, output } => save(&store, &names, &output)?,
         Image::Ls => write!(out, "{}", table(&store.list()?))?,
         Image::Inspect { name } => {
             let stored = store.find(&name)?.ok_or(ImageError::NotFound(name))?;
@@ -32,14 +50,33 @@ pub(super) fn run(command: Image, global: &Global) -> anyhow::Result<u8> {
                 writeln!(out, "removed {}", store.remove(&name)?)?;
             }
         }
+        Image::Prune { all, keep } => {
+            let what = match keep {
+                Some(mib) => Prune::DownTo(mib.saturating_mul(1 << 20)),
+                None if all => Prune::Unused,
+                None => Prune::Rubbish,
+            };
+            let pruned = store.prune(what)?;
+            anyhow::ensure!(
+                !pruned.busy,
+                "images are being pulled or loaded; try again later"
+            );
+            for name in &pruned.images {
+                writeln!(out, "removed {name}")?;
+            }
+            writeln!(out, "{} freed", size(pruned.bytes))?;
+        }
     }
     Ok(exit::OK)
 }
 
-fn load_image(store: &ContentStore, load: Load) -> Result<StoredImage, ImageError> {
+fn load_images(store: &ContentStore, load: Load) -> Result<Vec<StoredImage>, ImageError> {
+    let Some(file) = load.file else {
+        return store.load_bundle(Path::new(&load.name), load.bundle_name.as_deref());
+    };
     let mut entrypoint = load.entrypoint;
     if entrypoint.is_empty() && load.cmd.is_empty() {
-        let stem = load.file.file_stem();
+        let stem = file.file_stem();
         entrypoint.extend(stem.map(|stem| stem.to_string_lossy().into_owned()));
     }
     let config = ImageConfig {
@@ -48,7 +85,98 @@ fn load_image(store: &ContentStore, load: Load) -> Result<StoredImage, ImageErro
         env: load.env,
         working_dir: load.workdir.unwrap_or_default(),
     };
-    store.load(&load.name, &load.file, load.rootfs.as_deref(), config)
+    let stored = store.load(&load.name, &file, load.rootfs.as_deref(), config)?;
+    Ok(vec![stored])
+}
+
+fn pull(
+    store: &Arc<ContentStore>,
+    data_dir: &Path,
+    names: Vec<String>,
+    quiet: bool,
+) -> anyhow::Result<Vec<StoredImage>> {
+    let registry = Registry::new(Arc::clone(store), registry_settings(data_dir)?);
+    let pulls = async {
+        let mut pulled = Vec::new();
+        for name in &names {
+            pulled.push(registry.pull(name, PullSecrets::default()).await?);
+        }
+        Ok::<_, ImageError>(pulled)
+    };
+    let pulled = with_progress(&registry, quiet, pulls)??;
+    let (high, low) = registry.limits();
+    if store.size()? > high {
+        store.prune(Prune::DownTo(low))?;
+    }
+    Ok(pulled)
+}
+
+/// Writes beside the file and renames: who interrupts it does not find half a bundle, nor lose the one that was there.
+fn save(store: &ContentStore, names: &[String], output: &Path) -> anyhow::Result<()> {
+    let folder = output
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    let file = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
+    store.save(names, io::BufWriter::new(file.as_file()))?;
+    file.as_file().sync_all()?;
+    file.persist(output)?;
+    Ok(())
+}
+
+/// Runs transfers and shows how far they are, on a terminal.
+fn with_progress<T>(
+    registry: &Registry,
+    quiet: bool,
+    work: impl Future<Output = T>,
+) -> anyhow::Result<T> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    let shown = !quiet && io::stderr().is_terminal();
+    let done = runtime.block_on(async {
+        let mut work = std::pin::pin!(work);
+        if shown {
+            tokio::select! {
+                done = &mut work => return done,
+                () = show(registry) => {}
+            }
+        }
+        work.await
+    });
+    // A helper for passwords may still be asking.
+    runtime.shutdown_background();
+    Ok(done)
+}
+
+async fn show(registry: &Registry) {
+    let all = MultiProgress::new();
+    let mut bars: Vec<(String, ProgressBar)> = Vec::new();
+    let mut changes = registry.progress().subscribe();
+    while changes.changed().await.is_ok() {
+        let transfers = changes.borrow_and_update().clone();
+        bars.retain(|(name, bar)| {
+            let stays = transfers.iter().any(|one| one.name == *name);
+            if !stays {
+                bar.finish_and_clear();
+            }
+            stays
+        });
+        for one in transfers {
+            let known = bars.iter().position(|(name, _)| *name == one.name);
+            let at = known.unwrap_or_else(|| {
+                let bar = all.add(ProgressBar::new(one.total));
+                let template = "{msg} {bar:30} {binary_bytes} of {binary_total_bytes} ({binary_bytes_per_sec})";
+                if let Ok(style) = ProgressStyle::with_template(template) {
+                    bar.set_style(style);
+                }
+                bar.set_message(one.name.clone());
+                bars.push((one.name.clone(), bar));
+                bars.len() - 1
+            });
+            bars[at].1.set_length(one.total);
+            bars[at].1.set_position(one.done);
+        }
+    }
 }
 
 fn table(images: &[StoredImage]) -> String {
@@ -66,7 +194,7 @@ fn table(images: &[StoredImage]) -> String {
 }
 
 /// Bytes as a person reads them.
-fn size(bytes: u64) -> String {
+pub(super) fn size(bytes: u64) -> String {
     let (mut tenths, mut unit) = (u128::from(bytes) * 10, "B");
     for larger in ["KiB", "MiB", "GiB", "TiB"] {
         if tenths < 10_240 {
@@ -89,6 +217,7 @@ fn inspect(stored: &StoredImage) -> serde_json::Value {
         "size": image.size,
         "component": { "digest": format!("sha256:{}", image.wasm_digest), "path": image.wasm },
         "layers": image.layers,
+        "pulled": stored.source.as_ref().map(ToString::to_string),
         "config": {
             "Entrypoint": image.entrypoint,
             "Cmd": image.cmd,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::app::check_image_file;
-use crate::images::Images;
+use crate::images::Overrides;
 use crate::manifest::{
     self, Addresses, Loaded, LoadedConfigMap, LoadedPod, LoadedSecret, LoadedService,
 };
@@ -149,7 +149,7 @@ fn read_one(path: &Path, now: Time) -> Result<(Vec<Loaded>, Arc<Path>), Vec<Stri
 }
 
 /// Images that are files: every fault of every pod, one line each.
-pub(super) fn check_images(inputs: &[Input], images: &Images) -> Result<(), Vec<String>> {
+pub(super) fn check_images(inputs: &[Input], overrides: &Overrides) -> Result<(), Vec<String>> {
     let mut faults = Vec::new();
     let mut seen = HashSet::new();
     for input in inputs {
@@ -167,8 +167,10 @@ pub(super) fn check_images(inputs: &[Input], images: &Images) -> Result<(), Vec<
                     reference: container.image.clone(),
                     policy: container.pull_policy,
                     base_dir: Arc::clone(&input.base_dir),
+                    namespace: pod.meta.namespace.to_string(),
+                    secrets: Vec::new(),
                 };
-                if let Err(detail) = check_image_file(images, &request) {
+                if let Err(detail) = check_image_file(overrides, &request) {
                     faults.push(format!(
                         "{}: document {}: Pod \"{}\": spec.{list}[{index}].image: {detail}",
                         place.file, place.document, pod.meta.name

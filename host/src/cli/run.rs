@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::app::{App, LogSettings, Settings, content_store};
+use crate::app::{App, LogSettings, Settings, registry_settings};
 use crate::clock::RealClock;
 use crate::engine::{Backoff, Config};
-use crate::images::{Images, Overrides, normalise};
+use crate::images::{Overrides, normalise};
 use crate::logs::{Retention, Rotation};
 use crate::machine;
 use crate::manifest::Addresses;
@@ -62,10 +62,10 @@ fn refuse(faults: &[String]) -> u8 {
 
 async fn run_pods(args: Run, inputs: Inputs, data_dir: PathBuf, now: Time) -> anyhow::Result<u8> {
     let overrides = overrides(&args)?;
-    let images = Images::new(content_store(&data_dir), overrides.clone());
-    if let Err(faults) = input::check_images(&inputs.pods, &images) {
+    if let Err(faults) = input::check_images(&inputs.pods, &overrides) {
         return Ok(refuse(&faults));
     }
+    let registries = registry_settings(&data_dir)?;
     let publish = match published(&args, &inputs) {
         Ok(publish) => publish,
         Err(faults) => return Ok(refuse(&faults)),
@@ -93,6 +93,7 @@ async fn run_pods(args: Run, inputs: Inputs, data_dir: PathBuf, now: Time) -> an
         data_dir,
         engine: config(&args),
         overrides,
+        registries,
         toolbox: args.toolbox.clone(),
         logs: log_settings(&args),
         containers,
@@ -264,6 +265,10 @@ impl Session {
                 Ok(()) = app.compiling.changed() => {
                     let names = app.compiling.borrow_and_update().clone();
                     self.line.compiling(&names);
+                }
+                Ok(()) = app.pulling.changed() => {
+                    let transfers = app.pulling.borrow_and_update().clone();
+                    self.line.pulling(&transfers);
                 }
                 Ok(()) = versions.changed() => {}
                 () = signals.next() => self.stop(app, Stopped::Interrupted),

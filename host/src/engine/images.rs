@@ -62,8 +62,10 @@ impl Slot {
                 already_present,
                 size,
                 took,
+                took_with_waiting,
             }) => {
-                self.tell_of_pull(already_present, size, took, desk);
+                let times = (took, took_with_waiting);
+                self.tell_of_pull(already_present, size, times, desk);
                 self.image_id.clone_from(&image_id);
                 self.pull.image = Some(image_id);
                 self.pull.failure = None;
@@ -87,7 +89,13 @@ impl Slot {
     }
 
     /// Whether anything had to be fetched is known only now, so under `IfNotPresent` both notices come at the end.
-    fn tell_of_pull(&self, already_present: bool, size: u64, took: Duration, desk: &mut Desk<'_>) {
+    fn tell_of_pull(
+        &self,
+        already_present: bool,
+        size: u64,
+        times: (Duration, Duration),
+        desk: &mut Desk<'_>,
+    ) {
         let always = self.spec.pull_policy == ImagePullPolicy::Always;
         if already_present && !always {
             desk.record(notices::already_present(&self.spec));
@@ -96,7 +104,7 @@ impl Slot {
         if !always {
             desk.record(notices::pulling(&self.spec));
         }
-        desk.record(notices::pulled(&self.spec, size, took));
+        desk.record(notices::pulled(&self.spec, size, times));
     }
 }
 

@@ -86,11 +86,15 @@ pub(super) fn already_present(container: &Container) -> Notice {
     about(container, NoticeKind::Normal, "Pulled", text)
 }
 
-/// Nothing is queued here, so the time including waiting is the time itself.
-pub(super) fn pulled(container: &Container, size: u64, took: Duration) -> Notice {
-    let took = go_duration(took);
+/// With how long it took, without and with the wait for its turn.
+pub(super) fn pulled(
+    container: &Container,
+    size: u64,
+    (took, with_waiting): (Duration, Duration),
+) -> Notice {
+    let (took, with_waiting) = (go_duration(took), go_duration(with_waiting));
     let text = format!(
-        "Successfully pulled image {:?} in {took} ({took} including waiting). Image size: {size} bytes.",
+        "Successfully pulled image {:?} in {took} ({with_waiting} including waiting). Image size: {size} bytes.",
         container.image
     );
     about(container, NoticeKind::Normal, "Pulled", text)
@@ -300,10 +304,14 @@ mod tests {
                 "Container image \"image\" already present on machine and can be accessed by the pod",
             ),
             (
-                super::pulled(c, 1234, Duration::from_millis(1500)),
+                super::pulled(
+                    c,
+                    1234,
+                    (Duration::from_millis(1500), Duration::from_millis(1600)),
+                ),
                 Normal,
                 "Pulled",
-                "Successfully pulled image \"image\" in 1.5s (1.5s including waiting). Image size: 1234 bytes.",
+                "Successfully pulled image \"image\" in 1.5s (1.6s including waiting). Image size: 1234 bytes.",
             ),
             (super::created(c), Normal, "Created", "Container created"),
             (super::started(c), Normal, "Started", "Container started"),

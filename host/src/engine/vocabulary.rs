@@ -155,6 +155,8 @@ pub enum Output {
         size: u64,
         /// How long fetching took.
         took: Duration,
+        /// The same with the wait for its turn.
+        took_with_waiting: Duration,
     },
     /// The instance runs.
     Started {

@@ -1,22 +1,26 @@
-//! The content store: blobs by digest, names as one small file each. Safe under several peapods and under `kill -9` at any moment:
-//! every file is written beside its place and renamed into it, and only a name makes an image.
+//! The content store: blobs by digest, names as one small file each. Only a name makes an image; blobs that none needs are rubbish, which
+//! [`collect`](super::collect) removes.
 
-use std::fs::{self, File};
-use std::io::{Read, Write};
+use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use sha2::{Digest, Sha256};
+use serde::{Deserialize, Serialize};
 
+use super::blobs::{Blobs, files, json, parse};
 use super::config::{
-    ConfigBlob, Descriptor, ImageConfig, MANIFEST, Manifest, TAR_LAYER, WASM_CONFIG, WASM_LAYER,
+    AnyConfig, ConfigBlob, Descriptor, ImageConfig, MANIFEST, Manifest, TAR_LAYER, WASM_CONFIG,
+    WASM_LAYER,
 };
-use super::{ImageError, normalise};
+use super::leases::Leases;
+use super::pack::tar_of;
+use super::{Digest, ImageError, normalise, program};
 use crate::ports::Image;
 
 /// Images on disk.
 pub struct ContentStore {
-    dir: PathBuf,
+    pub(super) blobs: Blobs,
+    pub(super) leases: Leases,
 }
 
 /// An image and the name it is stored under.
@@ -26,20 +30,28 @@ pub struct StoredImage {
     pub name: String,
     /// What a runtime needs of it.
     pub image: Image,
+    /// The digest the name led to where the image was pulled from, if it was: an index's, or the image's own.
+    pub source: Option<Digest>,
 }
 
 /// A name, on disk.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Name {
-    name: String,
-    manifest: Descriptor,
+pub(super) struct Name {
+    pub(super) name: String,
+    pub(super) manifest: Descriptor,
+    /// What a registry said the name means. An image without was loaded here, and its name means what was loaded last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) source: Option<Digest>,
 }
 
 impl ContentStore {
     /// A store in that folder, which is made when something is stored.
     pub fn new(dir: PathBuf) -> Self {
-        Self { dir }
+        Self {
+            leases: Leases::new(dir.join("leases")),
+            blobs: Blobs::new(dir),
+        }
     }
 
     /// Stores a component under a name; a name that is taken moves to the new image.
@@ -52,15 +64,13 @@ impl ContentStore {
     ) -> Result<StoredImage, ImageError> {
         let name = normalise(name)?;
         let bytes = fs::read(wasm).map_err(ImageError::io(wasm))?;
-        let start = bytes.trim_ascii_start();
-        let text = start.starts_with(b"(") || start.starts_with(b";;");
-        if !bytes.starts_with(b"\0asm") && !text {
+        if !program::is_wasm(&bytes) {
             return Err(ImageError::NotWasm(wasm.to_owned()));
         }
-        let _lock = self.lock()?;
-        let mut layers = vec![self.put(WASM_LAYER, &bytes)?];
+        let _lock = self.blobs.adding()?;
+        let mut layers = vec![self.blobs.put(WASM_LAYER, &bytes)?];
         if let Some(rootfs) = rootfs {
-            layers.push(self.put(TAR_LAYER, &tar_of(rootfs)?)?);
+            layers.push(self.blobs.put(TAR_LAYER, &tar_of(rootfs)?)?);
         }
         let config = ConfigBlob {
             architecture: "wasm".into(),
@@ -70,45 +80,82 @@ impl ContentStore {
         };
         let manifest = Manifest {
             schema_version: 2,
-            media_type: MANIFEST.into(),
-            config: self.put(WASM_CONFIG, &json(&config)?)?,
+            media_type: Some(MANIFEST.into()),
+            config: self.blobs.put(WASM_CONFIG, &json(&config)?)?,
             layers,
             annotations: Default::default(),
         };
-        let manifest = self.put(MANIFEST, &json(&manifest)?)?;
-        let named = Name {
-            name: name.clone(),
+        let manifest = self.blobs.put(MANIFEST, &json(&manifest)?)?;
+        self.name(Name {
+            name,
             manifest,
-        };
-        self.write(&self.name_path(&name), &json(&named)?)?;
-        self.open(&named)
+            source: None,
+        })
+    }
+
+    /// Gives blobs that are there a name. Whoever calls has held the lock for adding since before the first of them was added.
+    pub(super) fn name(&self, named: Name) -> Result<StoredImage, ImageError> {
+        // What cannot be run gets no name: the old image of that name stays.
+        let stored = self.open(&named)?;
+        self.blobs
+            .write(&self.name_path(&named.name), &json(&named)?)?;
+        Ok(stored)
     }
 
     /// The image of that name, if there is one.
     pub fn find(&self, name: &str) -> Result<Option<StoredImage>, ImageError> {
-        let name = normalise(name)?;
-        match self.read_name(&self.name_path(&name))? {
-            Some(named) => self.open(&named).map(Some),
-            None => Ok(None),
+        let named = self.find_name(&normalise(name)?)?;
+        named.map(|named| self.open(&named)).transpose()
+    }
+
+    /// The image of that full name, kept from being removed for as long as somebody holds it.
+    pub(super) fn lease(&self, name: &str) -> Result<Option<Leased>, ImageError> {
+        let _lock = self.blobs.adding()?;
+        let Some(named) = self.find_name(name)? else {
+            return Ok(None);
+        };
+        let stored = self.open(&named)?;
+        let image = self.leases.hold(&named.manifest.digest, stored.image)?;
+        self.touch(&named.name);
+        Ok(Some(Leased {
+            image,
+            source: stored.source,
+        }))
+    }
+
+    /// Remembers that the image was used now: those that were not for the longest time are the first to go.
+    fn touch(&self, name: &str) {
+        #[cfg(unix)]
+        {
+            use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_NOW, utimensat};
+            let now = Timespec {
+                tv_sec: 0,
+                tv_nsec: UTIME_NOW,
+            };
+            let times = Timestamps {
+                last_access: now,
+                last_modification: now,
+            };
+            let path = self.name_path(name);
+            // One that cannot be marked is only removed too early.
+            let _ignored = utimensat(CWD, path, &times, AtFlags::empty());
         }
+        #[cfg(not(unix))]
+        let _unused = name;
     }
 
     /// Every image, by name.
     pub fn list(&self) -> Result<Vec<StoredImage>, ImageError> {
-        let mut images = Vec::new();
-        for path in files(&self.dir.join("names"))? {
-            if let Some(named) = self.read_name(&path)? {
-                images.push(self.open(&named)?);
-            }
-        }
+        let named = self.names()?;
+        let images = named.iter().map(|(_, named)| self.open(named));
+        let mut images = images.collect::<Result<Vec<_>, _>>()?;
         images.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(images)
     }
 
-    /// Removes a name, and every blob that no name needs any more.
+    /// Removes a name, and every blob that no name and no running pod needs any more.
     pub fn remove(&self, name: &str) -> Result<String, ImageError> {
         let name = normalise(name)?;
-        let _lock = self.lock()?;
         let path = self.name_path(&name);
         match fs::remove_file(&path) {
             Ok(()) => {}
@@ -117,207 +164,82 @@ impl ContentStore {
             }
             Err(error) => return Err(ImageError::io(path)(error)),
         }
-        let mut needed = std::collections::HashSet::new();
-        for path in files(&self.dir.join("names"))? {
-            let Some(named) = self.read_name(&path)? else {
-                continue;
-            };
-            let manifest: Manifest = self.read_blob(&named.manifest.digest)?;
-            needed.insert(named.manifest.digest);
-            needed.insert(manifest.config.digest);
-            needed.extend(manifest.layers.into_iter().map(|layer| layer.digest));
-        }
-        for path in files(&self.dir.join("blobs").join("sha256"))? {
-            let digest = path
-                .file_name()
-                .map(|name| format!("sha256:{}", name.to_string_lossy()));
-            if digest.is_some_and(|digest| !needed.contains(&digest)) {
-                fs::remove_file(&path).map_err(ImageError::io(&path))?;
-            }
-        }
+        self.sweep()?;
         Ok(name)
     }
 
-    fn open(&self, named: &Name) -> Result<StoredImage, ImageError> {
-        let manifest: Manifest = self.read_blob(&named.manifest.digest)?;
-        let config: ConfigBlob = self.read_blob(&manifest.config.digest)?;
-        let corrupt = |detail: &str| ImageError::Corrupt {
-            path: self.blob_path(&named.manifest.digest),
-            detail: detail.to_owned(),
-        };
-        let wasm = manifest
-            .layers
-            .iter()
-            .find(|layer| layer.media_type == WASM_LAYER);
-        let wasm = wasm.ok_or_else(|| corrupt("no application/wasm layer"))?;
-        let layers = manifest
-            .layers
-            .iter()
-            .filter(|layer| layer.media_type == TAR_LAYER);
-        let size =
-            manifest.config.size + manifest.layers.iter().map(|layer| layer.size).sum::<u64>();
-        let env = config
-            .config
-            .env
-            .iter()
-            .filter_map(|pair| pair.split_once('='));
+    pub(super) fn open(&self, named: &Name) -> Result<StoredImage, ImageError> {
+        let manifest: Manifest = self.blobs.parsed(&named.manifest.digest)?;
+        let config = self.config(&manifest)?;
+        let program = program::find(&self.blobs, named, &manifest, &config)?;
+        let env = config.env.iter().filter_map(|pair| pair.split_once('='));
         let image = Image {
-            id: named.manifest.digest.clone(),
-            wasm: self.blob_path(&wasm.digest),
-            wasm_digest: hex_of(&wasm.digest).to_owned(),
-            size,
-            layers: layers.map(|layer| self.blob_path(&layer.digest)).collect(),
-            entrypoint: config.config.entrypoint.clone(),
-            cmd: config.config.cmd.clone(),
+            id: named.manifest.digest.to_string(),
+            wasm: self.blobs.path(&program.wasm),
+            wasm_digest: program.wasm.hex().to_owned(),
+            size: manifest.size(),
+            layers: program
+                .layers
+                .iter()
+                .map(|layer| self.blobs.path(layer))
+                .collect(),
+            entrypoint: program.entrypoint,
+            cmd: config.cmd.clone(),
             env: env
                 .map(|(name, value)| (name.into(), value.into()))
                 .collect(),
-            working_dir: Some(config.config.working_dir.clone()).filter(|dir| !dir.is_empty()),
+            working_dir: Some(config.working_dir).filter(|dir| !dir.is_empty()),
         };
         Ok(StoredImage {
             name: named.name.clone(),
             image,
+            source: named.source.clone(),
         })
     }
 
-    /// Held while blobs are written before their name, and while blobs without a name are removed.
-    fn lock(&self) -> Result<File, ImageError> {
-        fs::create_dir_all(&self.dir).map_err(ImageError::io(&self.dir))?;
-        let path = self.dir.join("lock");
-        let file = File::options().create(true).append(true).open(&path);
-        let file = file.map_err(ImageError::io(&path))?;
-        file.lock().map_err(ImageError::io(&path))?;
-        Ok(file)
-    }
-
-    fn put(&self, media_type: &str, bytes: &[u8]) -> Result<Descriptor, ImageError> {
-        let digest = format!("sha256:{}", hex::encode(Sha256::digest(bytes)));
-        let path = self.blob_path(&digest);
-        let size = bytes.len() as u64;
-        // A blob of another length is one that a crash of the machine cut short.
-        if fs::metadata(&path).map(|found| found.len()).ok() != Some(size) {
-            self.write(&path, bytes)?;
+    /// What the image says of itself; nothing, if its configuration is of a kind that says none of it.
+    fn config(&self, manifest: &Manifest) -> Result<ImageConfig, ImageError> {
+        let kind = manifest.config.media_type.as_str();
+        if kind == WASM_CONFIG || kind.contains("image") {
+            let config: AnyConfig = self.blobs.parsed(&manifest.config.digest)?;
+            return Ok(config.config);
         }
-        Ok(Descriptor {
-            media_type: media_type.to_owned(),
-            digest,
-            size,
-        })
+        Ok(ImageConfig::default())
     }
 
-    fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), ImageError> {
-        let dir = path.parent().unwrap_or(&self.dir);
-        fs::create_dir_all(dir).map_err(ImageError::io(dir))?;
-        let written = || {
-            let mut file = tempfile::NamedTempFile::new_in(&self.dir)?;
-            file.write_all(bytes)?;
-            file.as_file().sync_all()?;
-            file.persist(path)?;
-            Ok(())
-        };
-        written().map_err(ImageError::io(path))
-    }
-
-    fn read_name(&self, path: &Path) -> Result<Option<Name>, ImageError> {
-        match fs::read(path) {
-            Ok(bytes) => parse(path, &bytes).map(Some),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(ImageError::io(path)(error)),
+    /// Every name and its file.
+    pub(super) fn names(&self) -> Result<Vec<(PathBuf, Name)>, ImageError> {
+        let mut names = Vec::new();
+        for path in files(&self.blobs.dir().join("names"))? {
+            if let Some(named) = read_name(&path)? {
+                names.push((path, named));
+            }
         }
+        Ok(names)
     }
 
-    fn read_blob<T: DeserializeOwned>(&self, digest: &str) -> Result<T, ImageError> {
-        let path = self.blob_path(digest);
-        let bytes = fs::read(&path).map_err(ImageError::io(&path))?;
-        parse(&path, &bytes)
-    }
-
-    fn blob_path(&self, digest: &str) -> PathBuf {
-        self.dir.join("blobs").join("sha256").join(hex_of(digest))
+    pub(super) fn find_name(&self, name: &str) -> Result<Option<Name>, ImageError> {
+        read_name(&self.name_path(name))
     }
 
     fn name_path(&self, name: &str) -> PathBuf {
         // Names hold slashes and colons; the digest of a name is a file name on every system.
-        let file = format!("{}.json", hex::encode(Sha256::digest(name)));
-        self.dir.join("names").join(file)
+        let file = format!("{}.json", Digest::of(name.as_bytes()).hex());
+        self.blobs.dir().join("names").join(file)
     }
 }
 
-fn hex_of(digest: &str) -> &str {
-    digest.strip_prefix("sha256:").unwrap_or(digest)
+/// An image that stays while somebody holds it.
+pub(super) struct Leased {
+    pub(super) image: Arc<Image>,
+    pub(super) source: Option<Digest>,
 }
 
-fn json(value: &impl Serialize) -> Result<Vec<u8>, ImageError> {
-    serde_json::to_vec(value).map_err(|error| ImageError::Corrupt {
-        path: PathBuf::new(),
-        detail: error.to_string(),
-    })
-}
-
-fn parse<T: DeserializeOwned>(path: &Path, bytes: &[u8]) -> Result<T, ImageError> {
-    serde_json::from_slice(bytes).map_err(|error| ImageError::Corrupt {
-        path: path.to_owned(),
-        detail: error.to_string(),
-    })
-}
-
-fn files(dir: &Path) -> Result<Vec<PathBuf>, ImageError> {
-    let entries = match fs::read_dir(dir) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(ImageError::io(dir)(error)),
-    };
-    let paths = entries.map(|entry| entry.map(|entry| entry.path()));
-    paths.collect::<Result<_, _>>().map_err(ImageError::io(dir))
-}
-
-/// The folder as a tar with fixed times and owners: the same files give the same digest.
-fn tar_of(folder: &Path) -> Result<Vec<u8>, ImageError> {
-    let mut builder = tar::Builder::new(Vec::new());
-    builder.mode(tar::HeaderMode::Deterministic);
-    builder.follow_symlinks(false);
-    append(&mut builder, folder, Path::new(""))?;
-    builder.into_inner().map_err(ImageError::io(folder))
-}
-
-fn append(
-    builder: &mut tar::Builder<Vec<u8>>,
-    folder: &Path,
-    inside: &Path,
-) -> Result<(), ImageError> {
-    let mut entries = files(&folder.join(inside))?;
-    entries.sort();
-    for path in entries {
-        let Some(name) = path.file_name() else {
-            continue;
-        };
-        let inside = inside.join(name);
-        let kind = fs::symlink_metadata(&path).map_err(ImageError::io(&path))?;
-        if kind.is_dir() {
-            let added = builder.append_dir(&inside, &path);
-            added.map_err(ImageError::io(&path))?;
-            append(builder, folder, &inside)?;
-        } else {
-            let added = builder.append_path_with_name(&path, &inside);
-            added.map_err(ImageError::io(&path))?;
-        }
-    }
-    Ok(())
-}
-
-/// SHA-256 of a file, in hexadecimal, and its size in bytes.
-pub(super) fn digest_file(path: &Path) -> std::io::Result<(String, u64)> {
-    let mut file = File::open(path)?;
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0; 256 << 10];
-    let mut size = 0;
-    loop {
-        let len = file.read(&mut buffer)?;
-        if len == 0 {
-            return Ok((hex::encode(hasher.finalize()), size));
-        }
-        hasher.update(&buffer[..len]);
-        size += len as u64;
+fn read_name(path: &Path) -> Result<Option<Name>, ImageError> {
+    match fs::read(path) {
+        Ok(bytes) => parse(path, &bytes).map(Some),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(ImageError::io(path)(error)),
     }
 }
 

@@ -16,9 +16,36 @@ pub enum ImageError {
     /// A file that is no program.
     #[error("{0}: not a WebAssembly file")]
     NotWasm(PathBuf),
+    /// An image that holds nothing to run.
+    #[error("image \"{name}\": {detail}")]
+    NoProgram {
+        /// Its full name.
+        name: String,
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// A file that is no bundle of images, or a damaged one.
+    #[error("{path}: {detail}")]
+    Bundle {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong.
+        detail: String,
+    },
     /// No image of that name.
     #[error("image \"{0}\" is not in the local store")]
     NotFound(String),
+    /// A file that configures registries.
+    #[error("{path}: {detail}")]
+    Config {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong.
+        detail: String,
+    },
+    /// A registry said no, or nothing.
+    #[error(transparent)]
+    Registry(#[from] super::registry::RegistryError),
     /// The store holds something it did not write.
     #[error("image store: {path}: {detail}")]
     Corrupt {

@@ -1,80 +1,138 @@
-//! The [`ImageStore`] over the content store and files.
+//! The [`ImageStore`] over registries, the content store and files.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::content::{ContentStore, digest_file};
-use super::{is_file, normalise};
+use tokio::sync::watch;
+
+use super::content::{ContentStore, Leased};
+use super::{Digest, ImageError, Prune, PullSecrets, Registry, Transfer, is_file, normalise};
 use crate::model::ImagePullPolicy;
-use crate::ports::{BoxFuture, Image, ImageStore, PullError, PullRequest, Pulled};
+use crate::ports::{
+    BoxFuture, Clock, ConfigSource, Image, ImageStore, PullError, PullRequest, Pulled,
+};
 
 /// Images that a user replaced by a file, by full name or as the manifest spells it.
 pub type Overrides = HashMap<String, PathBuf>;
 
-/// Resolves references for pods.
-pub struct Images {
-    sources: Arc<Sources>,
+/// The file that a reference names, if it names one.
+pub fn file_of(overrides: &Overrides, reference: &str, base_dir: &Path) -> Option<PathBuf> {
+    let replaced = overrides.get(reference).or_else(|| {
+        let name = normalise(reference).ok()?;
+        overrides.get(&name)
+    });
+    match replaced {
+        Some(file) => Some(file.clone()),
+        None => is_file(reference).then(|| base_dir.join(reference)),
+    }
 }
 
-struct Sources {
-    content: ContentStore,
+/// Resolves references for pods.
+pub struct Images {
+    content: Arc<ContentStore>,
     overrides: Overrides,
+    registry: Arc<Registry>,
+    secrets: Option<Arc<dyn ConfigSource>>,
+    clock: Arc<dyn Clock>,
 }
 
 impl Images {
-    /// Images of that store.
-    pub fn new(content: ContentStore, overrides: Overrides) -> Self {
+    /// Images of that store, filled from registries.
+    pub fn new(
+        content: Arc<ContentStore>,
+        overrides: Overrides,
+        registry: Arc<Registry>,
+        secrets: Option<Arc<dyn ConfigSource>>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         Self {
-            sources: Arc::new(Sources { content, overrides }),
+            content,
+            overrides,
+            registry,
+            secrets,
+            clock,
         }
     }
 
-    /// The file that a reference names, if it names one.
-    pub fn file_of(&self, reference: &str, base_dir: &Path) -> Option<PathBuf> {
-        self.sources.file_of(reference, base_dir)
+    /// What is being pulled.
+    pub fn progress(&self) -> watch::Receiver<Vec<Transfer>> {
+        self.registry.progress().subscribe()
+    }
+
+    /// An image that is a file. It is hashed whole before each start.
+    async fn file(&self, path: PathBuf, request: PullRequest) -> Result<Pulled, PullError> {
+        let found = aside(move || match Digest::of_file(&path) {
+            Ok((digest, size)) => Ok(file_image(path, digest.hex().to_owned(), size)),
+            Err(_) if request.policy == ImagePullPolicy::Never => {
+                Err(PullError::NeverPull(request.reference))
+            }
+            Err(error) => Err(PullError::Pull(format!("{}: {error}", path.display()))),
+        });
+        Ok(present(Arc::new(found.await??)))
+    }
+
+    /// The image in the store.
+    async fn stored(&self, name: &str) -> Result<Option<Leased>, PullError> {
+        let (content, name) = (Arc::clone(&self.content), name.to_owned());
+        let found = aside(move || content.lease(&name)).await?;
+        found.map_err(|error| PullError::Inspect(error.to_string()))
+    }
+
+    async fn pull(&self, name: &str, request: PullRequest) -> Result<Pulled, PullError> {
+        let asked = self.clock.now();
+        let turn = self.registry.turn().await;
+        let began = self.clock.now();
+        let secrets = PullSecrets {
+            source: self.secrets.clone(),
+            namespace: request.namespace,
+            names: request.secrets,
+        };
+        let failed = |error: ImageError| PullError::Pull(error.to_string());
+        self.registry.pull(name, secrets).await.map_err(failed)?;
+        drop(turn);
+        let image = self.stored(name).await?;
+        let image = image.ok_or_else(|| failed(ImageError::NotFound(name.to_owned())))?;
+        let now = self.clock.now();
+        self.make_room();
+        Ok(Pulled {
+            image: image.image,
+            already_present: false,
+            took: now - began,
+            took_with_waiting: now - asked,
+        })
+    }
+
+    /// Removes what was not used for long, if there is too much.
+    fn make_room(&self) {
+        let (high, low) = self.registry.limits();
+        let content = Arc::clone(&self.content);
+        tokio::task::spawn_blocking(move || {
+            let pruned = match content.size() {
+                Ok(size) if size > high => content.prune(Prune::DownTo(low)),
+                Ok(_) => return,
+                Err(error) => Err(error),
+            };
+            tracing::info!(?pruned, "the image store was too large");
+        });
     }
 }
 
-impl Sources {
-    fn file_of(&self, reference: &str, base_dir: &Path) -> Option<PathBuf> {
-        let replaced = self.overrides.get(reference).or_else(|| {
-            let name = normalise(reference).ok()?;
-            self.overrides.get(&name)
-        });
-        match replaced {
-            Some(file) => Some(file.clone()),
-            None => is_file(reference).then(|| base_dir.join(reference)),
-        }
-    }
+/// On a thread that no container needs.
+async fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, PullError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| PullError::Inspect(error.to_string()))
+}
 
-    fn find(&self, request: &PullRequest) -> Result<Image, PullError> {
-        let reference = &request.reference;
-        if let Some(path) = self.file_of(reference, &request.base_dir) {
-            return match digest_file(&path) {
-                Ok((digest, size)) => Ok(file_image(path, digest, size)),
-                Err(_) if request.policy == ImagePullPolicy::Never => {
-                    Err(PullError::NeverPull(reference.clone()))
-                }
-                Err(error) => Err(PullError::Pull(format!("{}: {error}", path.display()))),
-            };
-        }
-        let name = normalise(reference).map_err(|error| PullError::InvalidName {
-            reference: reference.clone(),
-            detail: error.to_string(),
-        })?;
-        match self.content.find(&name) {
-            Ok(Some(stored)) => Ok(stored.image),
-            Ok(None) if request.policy == ImagePullPolicy::Never => {
-                Err(PullError::NeverPull(reference.clone()))
-            }
-            Ok(None) => Err(PullError::Pull(format!(
-                "failed to resolve \"{name}\": it is not in the local store, and registries are not supported yet \
-                 (load it with: peapod image load {reference} FILE.wasm)"
-            ))),
-            Err(error) => Err(PullError::Inspect(error.to_string())),
-        }
+fn present(image: Arc<Image>) -> Pulled {
+    Pulled {
+        image,
+        already_present: true,
+        took: Duration::ZERO,
+        took_with_waiting: Duration::ZERO,
     }
 }
 
@@ -98,19 +156,23 @@ fn file_image(path: PathBuf, digest: String, size: u64) -> Image {
 
 impl ImageStore for Images {
     fn ensure(&self, request: PullRequest) -> BoxFuture<'_, Result<Pulled, PullError>> {
-        // The local store is the source of its images, so Always is answered from it, too: what was loaded last is what a name means.
         Box::pin(async move {
-            let sources = Arc::clone(&self.sources);
-            // A file is hashed whole before each start: not on a thread that other containers need.
-            let found = tokio::task::spawn_blocking(move || sources.find(&request));
-            let image = found
-                .await
-                .map_err(|error| PullError::Inspect(error.to_string()))??;
-            Ok(Pulled {
-                image: Arc::new(image),
-                already_present: true,
-                took: Duration::ZERO,
-            })
+            if let Some(path) = file_of(&self.overrides, &request.reference, &request.base_dir) {
+                return self.file(path, request).await;
+            }
+            let name = normalise(&request.reference).map_err(|error| PullError::InvalidName {
+                reference: request.reference.clone(),
+                detail: error.to_string(),
+            })?;
+            match (self.stored(&name).await?, request.policy) {
+                // What was loaded by hand is nowhere else: its name means what was loaded last.
+                (Some(there), ImagePullPolicy::Always) if there.source.is_some() => {
+                    self.pull(&name, request).await
+                }
+                (Some(there), _) => Ok(present(there.image)),
+                (None, ImagePullPolicy::Never) => Err(PullError::NeverPull(request.reference)),
+                (None, _) => self.pull(&name, request).await,
+            }
         })
     }
 }

@@ -74,6 +74,8 @@ pub struct PodSpec {
     pub resources: Resources,
     /// Fixed when the pod is created (rule B19, J2).
     pub qos: QosClass,
+    /// `spec.imagePullSecrets[].name`.
+    pub pull_secrets: Vec<String>,
 }
 
 impl PodSpec {

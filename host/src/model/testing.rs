@@ -87,6 +87,7 @@ pub(crate) fn pod() -> Pod {
             node_name: None,
             resources: Resources::default(),
             qos: QosClass::BestEffort,
+            pull_secrets: Vec::new(),
         }),
     }
 }

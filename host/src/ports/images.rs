@@ -22,6 +22,10 @@ pub struct PullRequest {
     pub policy: ImagePullPolicy,
     /// The folder that a reference to a file is relative to: the manifest's.
     pub base_dir: Arc<std::path::Path>,
+    /// The pod's namespace, where its pull secrets are.
+    pub namespace: String,
+    /// The names of its pull secrets.
+    pub secrets: Vec<String>,
 }
 
 /// An image that is present.
@@ -33,6 +37,8 @@ pub struct Pulled {
     pub already_present: bool,
     /// How long fetching took.
     pub took: Duration,
+    /// The same, from when it was asked for: other images may have been first (rule I4).
+    pub took_with_waiting: Duration,
 }
 
 /// What a runtime needs to know of an image.
@@ -46,7 +52,7 @@ pub struct Image {
     pub wasm_digest: String,
     /// Size of the whole image in bytes.
     pub size: u64,
-    /// Tar files to unpack into the container's root, in order.
+    /// Tar files, compressed or not, to unpack into the container's root, in order.
     pub layers: Vec<PathBuf>,
     /// The argument vector up to where the container's `args` begin (rule H1).
     pub entrypoint: Vec<String>,

@@ -56,13 +56,15 @@ pub(super) async fn probe(
     }
 }
 
-/// A probe's command knows the container's variables as the manifest writes them, unexpanded, and no others.
+/// A probe's command knows the container's `env` as the manifest writes it: unexpanded, and empty where the value comes from elsewhere.
 fn expanded(spec: &Spec, command: &[String]) -> Vec<String> {
     let written = spec.env.iter();
     let known: HashMap<&str, &str> = written
-        .filter_map(|variable| match &variable.value {
-            EnvValue::Text(text) => Some((variable.name.as_str(), text.as_str())),
-            _ => None,
+        .map(|variable| match &variable.value {
+            EnvValue::Text(text) => (variable.name.as_str(), text.as_str()),
+            EnvValue::Field(_) | EnvValue::Resource { .. } | EnvValue::Key { .. } => {
+                (variable.name.as_str(), "")
+            }
         })
         .collect();
     let words = command.iter();
@@ -117,7 +119,7 @@ impl LogSink for Output {
 #[cfg(test)]
 mod tests {
     use super::{Output, expanded};
-    use crate::model::{EnvValue, EnvVar, testing};
+    use crate::model::{EnvValue, EnvVar, PodField, testing};
     use crate::ports::{LogSink as _, LogStream};
 
     #[test]
@@ -130,10 +132,14 @@ mod tests {
                 value: EnvValue::Text(value.into()),
             })
             .to_vec();
-        let command = ["test", "$(A)", "$(B)", "$(HOSTNAME)", "$$(A)"].map(str::to_owned);
+        spec.env.push(EnvVar {
+            name: "C".into(),
+            value: EnvValue::Field(PodField::Name),
+        });
+        let command = ["test", "$(A)", "$(B)", "-$(C)-", "$(HOSTNAME)", "$$(A)"].map(str::to_owned);
         assert_eq!(
             expanded(&spec, &command),
-            ["test", "1", "$(A)2", "$(HOSTNAME)", "$(A)"]
+            ["test", "1", "$(A)2", "--", "$(HOSTNAME)", "$(A)"]
         );
     }
 

@@ -40,6 +40,7 @@ pub fn random_pod(chance: &mut Chance) -> Pod {
         node_name: None,
         resources: Default::default(),
         qos: QosClass::BestEffort,
+        pull_secrets: Vec::new(),
     };
     Pod {
         meta: PodMeta {

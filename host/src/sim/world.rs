@@ -239,6 +239,7 @@ impl World {
                 already_present: self.chance.happens(50),
                 size: 1,
                 took: Duration::from_secs(1),
+                took_with_waiting: Duration::from_secs(1),
             },
             Effect::Start { attempt, .. } => {
                 let container_id = format!("sim://{attempt:?}");

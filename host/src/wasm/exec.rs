@@ -58,6 +58,8 @@ impl Toolbox {
             policy: ImagePullPolicy::Never,
             // A toolbox that is a file is named by its whole path.
             base_dir: std::path::Path::new("/").into(),
+            namespace: String::new(),
+            secrets: Vec::new(),
         };
         let pulled = self.images.ensure(request).await;
         pulled

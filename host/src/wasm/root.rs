@@ -1,7 +1,6 @@
 //! The root directory of one instance: made fresh for each, of the image's files and those every container has.
 
 use std::io;
-use std::path::Path;
 
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, DirBuilder};
@@ -13,10 +12,8 @@ use crate::ports::StartRequest;
 pub(super) fn create(request: &StartRequest) -> io::Result<Dir> {
     let path = request.scratch.clone();
     std::fs::create_dir_all(&path)?;
-    for layer in &request.image.layers {
-        unpack(layer, &path)?;
-    }
     let root = Dir::open_ambient_dir(&path, ambient_authority())?;
+    crate::layers::unpack(&request.image.layers, &root)?;
     for dir in ["etc", "dev", "tmp"] {
         make_dir(&root, dir)?;
     }
@@ -29,15 +26,6 @@ pub(super) fn create(request: &StartRequest) -> io::Result<Dir> {
     // The place of the null device, which is mounted there; all there is of it where the machine has none.
     root.write("dev/null", "")?;
     Ok(root)
-}
-
-/// Unpacks a layer. `tar` keeps every entry under the folder and refuses to write through links that lead out of it.
-fn unpack(layer: &Path, into: &Path) -> io::Result<()> {
-    let mut archive = tar::Archive::new(io::BufReader::new(std::fs::File::open(layer)?));
-    archive.set_preserve_permissions(false);
-    archive.set_preserve_mtime(true);
-    archive.set_overwrite(true);
-    archive.unpack(into)
 }
 
 /// Makes a directory with its parents, following what is there already.

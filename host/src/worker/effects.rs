@@ -70,6 +70,7 @@ pub(super) async fn release_host(ports: Ports, pod: Pod) -> Ended {
 
 pub(super) async fn pull(
     ports: Ports,
+    pod: Pod,
     container: crate::model::ContainerName,
     reference: String,
     policy: ImagePullPolicy,
@@ -79,6 +80,8 @@ pub(super) async fn pull(
         reference,
         policy,
         base_dir,
+        namespace: pod.meta.namespace.to_string(),
+        secrets: pod.spec.pull_secrets.clone(),
     };
     match ports.images.ensure(request).await {
         Ok(pulled) => {
@@ -87,6 +90,7 @@ pub(super) async fn pull(
                 already_present: pulled.already_present,
                 size: pulled.image.size,
                 took: pulled.took,
+                took_with_waiting: pulled.took_with_waiting,
             };
             Ok((output, Kept::Image(container, pulled.image)))
         }

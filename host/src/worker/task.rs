@@ -257,7 +257,10 @@ impl Worker {
                 container,
                 image,
                 policy,
-            } => self.spawn(id, effects::pull(ports, container, image, policy, base_dir)),
+            } => self.spawn(
+                id,
+                effects::pull(ports, pod, container, image, policy, base_dir),
+            ),
             Effect::Start { attempt, .. } => {
                 match effects::start_request(&ports, &pod, &self.resources, attempt) {
                     Ok(request) => self.spawn(id, effects::start(ports, request)),

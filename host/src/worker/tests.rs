@@ -70,6 +70,7 @@ impl ImageStore for World {
                 image: Arc::new(Image::nowhere()),
                 already_present: true,
                 took: Duration::ZERO,
+                took_with_waiting: Duration::ZERO,
             })
         })
     }

@@ -226,6 +226,7 @@ impl Drive {
                 already_present: true,
                 size: 1_000,
                 took: Duration::from_millis(1_200),
+                took_with_waiting: Duration::from_millis(1_200),
             },
             Effect::Start { attempt, .. } => Output::Started {
                 container_id: format!("wasm://{attempt:?}"),

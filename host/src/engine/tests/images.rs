@@ -124,6 +124,7 @@ fn i4_an_image_that_was_fetched_after_all_is_told_so() {
         already_present: false,
         size: 7,
         took: Duration::from_millis(20),
+        took_with_waiting: Duration::from_millis(20),
     };
     d.hold("pull m");
     d.go();

@@ -105,6 +105,13 @@ pub(super) fn pod(object: &k8s::Pod, created: Time) -> Result<Pod, Vec<FieldFaul
         node_name: spec.node_name.clone(),
         resources: container::resources(spec.resources.as_ref()),
         qos: qos::class(spec),
+        pull_secrets: spec
+            .image_pull_secrets
+            .iter()
+            .flatten()
+            .map(|secret| secret.name.clone())
+            .filter(|name| !name.is_empty())
+            .collect(),
     };
     let faults = faults.into_vec();
     if faults.is_empty() {

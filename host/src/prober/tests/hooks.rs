@@ -6,7 +6,7 @@ use super::super::{HookFailed, run_hook};
 use super::server::{answer, listen, redirect, secure_web, web};
 use super::{Act, Fake, World, clock};
 use crate::engine::{Hook, Notice};
-use crate::model::{EnvVar, HookHandler, HttpGet, PortRef, Seconds};
+use crate::model::{EnvValue, EnvVar, HookHandler, HttpGet, PortRef, Seconds};
 
 fn get(port: u16) -> HttpGet {
     HttpGet {
@@ -22,7 +22,7 @@ async fn run(world: &World, handler: HookHandler) -> Result<Option<Notice>, Hook
     let mut spec = world.spec();
     spec.env = vec![EnvVar {
         name: "A".into(),
-        value: crate::model::EnvValue::Text("1".into()),
+        value: EnvValue::Text("1".into()),
     }];
     spec.hooks.pre_stop = Some(handler);
     let clock = clock();

@@ -14,6 +14,7 @@ use super::{Instance, Outcome};
 use crate::model::{Attempt, Container as Spec, Exit, ExitReason, Pod, Time, testing};
 use crate::ports::{
     BoxFuture, Clock, Container, Exec, ExecError, ExecRequest, LogStream, LogicalHost, Signal,
+    Usage,
 };
 
 /// Tokio's paused clock.
@@ -78,11 +79,11 @@ impl Container for Fake {
         Box::pin(std::future::pending())
     }
 
-    fn signal(&self, _: Signal) {}
-
-    fn usage(&self) -> crate::ports::Usage {
-        crate::ports::Usage::default()
+    fn usage(&self) -> Usage {
+        Usage::default()
     }
+
+    fn signal(&self, _: Signal) {}
 
     fn exec(&self, request: ExecRequest) -> BoxFuture<'static, Result<Arc<dyn Exec>, ExecError>> {
         let command = request.command.join(" ");
