@@ -84,7 +84,7 @@ impl Server {
 impl Host {
     async fn serve(&self, stream: UnixStream) -> io::Result<()> {
         // The folder keeps others out already; this holds where somebody widened it.
-        if !socket::is_trusted(&stream)? {
+        if !socket::may_ask(&stream)? {
             return Err(io::ErrorKind::PermissionDenied.into());
         }
         let mut wire = frame::wire(stream);

@@ -34,7 +34,7 @@ pub(super) async fn connect(run: &Path) -> io::Result<UnixStream> {
         stream.set_nonblocking(true)?;
         UnixStream::from_std(stream)
     })?;
-    if is_trusted(&stream)? {
+    if may_answer(&stream)? {
         Ok(stream)
     } else {
         Err(io::Error::new(
@@ -44,13 +44,20 @@ pub(super) async fn connect(run: &Path) -> io::Result<UnixStream> {
     }
 }
 
-/// Whether the other end is this user's, or root's, or this is root.
-pub(super) fn is_trusted(stream: &UnixStream) -> io::Result<bool> {
-    let (own, theirs) = (
-        rustix::process::geteuid().as_raw(),
-        stream.peer_cred()?.uid(),
-    );
-    Ok(theirs == own || theirs == 0 || own == 0)
+/// Whether the one who asks may: this user, and root, who may do everything anyway. Where this is root, nobody else.
+pub(super) fn may_ask(stream: &UnixStream) -> io::Result<bool> {
+    let theirs = stream.peer_cred()?.uid();
+    Ok(theirs == own() || theirs == 0)
+}
+
+/// Whether the one who answers is to be told what is typed: not another user's peapod in a folder that others may write to, unless this is
+/// root, who asks whom they like.
+fn may_answer(stream: &UnixStream) -> io::Result<bool> {
+    Ok(own() == 0 || may_ask(stream)?)
+}
+
+fn own() -> u32 {
+    rustix::process::geteuid().as_raw()
 }
 
 /// The runs of a data directory that have a socket, whether somebody listens there or not.
