@@ -54,6 +54,7 @@ bench: guests
     tests/bench/http.sh
     tests/bench/logs.sh
     tests/bench/probes.sh
+    tests/bench/limits.sh
 
 # Licences and advisories of all dependencies, where cargo-deny and its data can be had
 deny:

@@ -48,6 +48,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "tree",
         ],
     ),
+    ("control", &["model", "ports", "store", "worker"]),
     // The composition root and the commands see every room; nothing sees them.
     ("app", &["*"]),
     ("cli", &["*"]),

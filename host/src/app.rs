@@ -7,6 +7,8 @@ use anyhow::Context as _;
 use tokio::sync::{broadcast, mpsc, watch};
 
 use crate::clock::RealClock;
+#[cfg(unix)]
+use crate::control::Server;
 use crate::controllers::keep_endpoints;
 use crate::engine::{Config, Notice};
 use crate::events::{self, EventBook, Occurrence};
@@ -15,22 +17,21 @@ use crate::images::{
 };
 use crate::logs::{FileSettings, LogDir, LogQueue, LogReader, Retention, Rotation};
 use crate::manifest::{LoadedConfigMap, LoadedPod, LoadedSecret, LoadedService, object};
-use crate::model::{Allocatable, Event, EventType, ImagePullPolicy, ObjectRef, Time};
+use crate::model::{Allocatable, Event, EventType, ImagePullPolicy, NODE_NAME, ObjectRef, Time};
 use crate::network::{NetworkSettings, NodePortFault, NodePorts, Refusal, Switch};
 use crate::node::{Node, RunDir};
-use crate::ports::{Clock, ConfigSource, Image, Logs, PullError, PullRequest, ServiceSource};
+use crate::ports::{
+    Clock, ConfigSource, Image, ImageStore, Logs, PullError, PullRequest, ServiceSource,
+};
 use crate::sandbox::{HostSettings, VirtualHosts};
 use crate::store::{ApiStore, Conflict, Kind};
 use crate::volumes::LocalVolumes;
-use crate::wasm::{Allocation, CodeCache, WasmEngine, WasmRuntime};
-use crate::worker::Ports;
+use crate::wasm::{Allocation, CodeCache, Toolbox, WasmEngine, WasmRuntime};
+use crate::worker::{Ports, RunningContainers};
 
 /// For how many containers instances come from a pool: for fewer, setting it up takes longer than it saves; for more, their processes might
 /// find it empty.
 const POOLED_CONTAINERS: std::ops::Range<usize> = 16..1024;
-
-/// This machine, as a node.
-const NODE_NAME: &str = "peapod";
 
 /// What a host is made of.
 pub struct Settings {
@@ -46,6 +47,8 @@ pub struct Settings {
     pub network: NetworkSettings,
     /// How pods meet the machine.
     pub hosts: HostSettings,
+    /// The image of commands that containers do not have themselves, or `none`.
+    pub toolbox: String,
     /// How containers' output is kept.
     pub logs: LogSettings,
     /// How many containers are expected, as far as it is known.
@@ -83,8 +86,7 @@ pub struct App {
     pub clock: Arc<dyn Clock>,
     /// The pods' network.
     pub network: Arc<Switch>,
-    tasks: [tokio::task::JoinHandle<()>; 3],
-    recorder: Recorder,
+    tasks: [tokio::task::JoinHandle<()>; 4],
     queue: Arc<LogQueue>,
     /// Removed with the app.
     _run_dir: Arc<RunDir>,
@@ -124,6 +126,9 @@ impl App {
             Arc::clone(&clock),
         ));
         let pulling = images.progress();
+        let images: Arc<dyn ImageStore> = images;
+        let toolbox = Toolbox::new(Arc::clone(&images), settings.toolbox);
+        let running = Arc::<RunningContainers>::default();
         let ports = Ports {
             hosts: Arc::new(VirtualHosts::new(Arc::clone(&switch), settings.hosts)),
             images,
@@ -132,8 +137,9 @@ impl App {
                 Arc::clone(&store) as Arc<dyn ConfigSource>,
                 Arc::clone(&clock),
             )),
-            runtime: Arc::new(WasmRuntime::new(code, Arc::clone(&clock))),
+            runtime: Arc::new(WasmRuntime::new(code, toolbox, Arc::clone(&clock))),
             logs: Arc::clone(&queue) as Arc<dyn Logs>,
+            running: Arc::clone(&running),
             clock: Arc::clone(&clock),
             configs: Arc::clone(&store) as Arc<dyn ConfigSource>,
             services: Arc::clone(&store) as Arc<dyn ServiceSource>,
@@ -150,9 +156,9 @@ impl App {
         let refusals = tokio::spawn(tell_refusals(switch.refusals(), recorder.clone()));
         let services = keep_services(Arc::clone(&store), Arc::clone(&switch), recorder.clone());
         let endpoints = tokio::spawn(services);
-        let teller = recorder.clone();
+        let control = tokio::spawn(control(&run_dir, Arc::clone(&store), running));
         let node = Node::new(Arc::clone(&store), ports, settings.engine, move |note| {
-            teller.record(note.at, events::of_pod(&note.pod, note.notice));
+            recorder.record(note.at, events::of_pod(&note.pod, note.notice));
         });
         let node = tokio::spawn(node.run());
         let sweeper = Arc::clone(&run_dir);
@@ -171,8 +177,7 @@ impl App {
             pulling,
             clock,
             network: switch,
-            tasks: [node, refusals, endpoints],
-            recorder,
+            tasks: [node, refusals, endpoints, control],
             queue,
             _run_dir: run_dir,
         })
@@ -180,13 +185,6 @@ impl App {
 
     /// Adds a pod; the node starts it at once.
     pub fn add(&self, loaded: LoadedPod, base_dir: Arc<Path>) -> Result<(), Conflict> {
-        let meta = &loaded.pod.meta;
-        let (namespace, name) = (meta.namespace.as_str(), meta.name.as_str());
-        if self.store.named(Kind::Pod, namespace, name).is_none() {
-            // Before the node sees the pod, or the first that happens to it there would be told before this (rule M3).
-            let scheduled = events::scheduled(&loaded.pod, NODE_NAME);
-            self.recorder.record(self.clock.now(), scheduled);
-        }
         let added = self.store.create_pod(loaded.pod, loaded.object, base_dir);
         added.map(drop)
     }
@@ -221,6 +219,26 @@ impl Drop for App {
         self.queue.finish();
     }
 }
+
+/// Lets other processes of the user reach the containers. The pods run without it, too.
+#[cfg(unix)]
+fn control(
+    run_dir: &RunDir,
+    store: Arc<ApiStore>,
+    running: Arc<RunningContainers>,
+) -> impl Future<Output = ()> + use<> {
+    let server = Server::new(run_dir.path(), store, running);
+    async {
+        match server {
+            Ok(server) => server.run().await,
+            Err(error) => tracing::warn!(%error, "peapod exec will not find these pods"),
+        }
+    }
+}
+
+/// There are no unix sockets here.
+#[cfg(not(unix))]
+async fn control(_: &RunDir, _: Arc<ApiStore>, _: Arc<RunningContainers>) {}
 
 /// Keeps the network's table of Services, and a door for each NodePort.
 async fn keep_services(store: Arc<ApiStore>, switch: Arc<Switch>, recorder: Recorder) {

@@ -7,13 +7,15 @@
 //! - the logical host: [`budget`], [`network`], [`ipc`]
 //! - contracts: [`ports`]
 //! - adapters: [`images`], [`sandbox`], [`volumes`], [`wasm`], [`logs`], [`clock`], [`machine`], [`layers`], [`tree`]
-//! - shells: [`prober`], [`worker`], [`store`], [`node`], [`controllers`]
+//! - shells: [`prober`], [`worker`], [`store`], [`node`], [`controllers`], [`control`]
 //! - composition and commands: [`app`], [`cli`]
 
 pub mod app;
 pub mod budget;
 pub mod cli;
 pub mod clock;
+#[cfg(unix)]
+pub mod control;
 pub mod controllers;
 pub mod engine;
 pub mod events;

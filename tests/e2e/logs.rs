@@ -55,8 +55,8 @@ fn start(place: &Place, manifest: &str, args: &[&str]) -> Child {
     command.spawn().expect("peapod runs")
 }
 
+// conformance: [sig-node] Kubelet when scheduling a busybox command in a pod should print the output to logs (kubelet.go)
 #[test]
-// conformance: [sig-node] Kubelet when scheduling a busybox command in a pod should print the output to logs
 fn l12_what_a_container_wrote_is_there_after_the_run() {
     let place = Place::new();
     let ran = place.run(
@@ -76,8 +76,8 @@ fn l12_what_a_container_wrote_is_there_after_the_run() {
     assert!(line.ends_with("Z DONE"), "{line}");
 }
 
+// conformance: [sig-node] ContainerLogPath Pod with a container printed log to stdout should print log to correct log path (log_path_test.go)
 #[test]
-// conformance: [sig-node] ContainerLogPath Pod with a container printed log to stdout should print log to correct log path
 fn the_files_are_where_a_kubelet_has_them_and_as_a_container_runtime_writes_them() {
     let place = Place::new();
     let ran = place.run(&shell("echo out; echo err >&2", "Never", ""), &[]);
@@ -90,8 +90,8 @@ fn the_files_are_where_a_kubelet_has_them_and_as_a_container_runtime_writes_them
     assert_eq!(lines[0][0].len(), "2026-01-31T12:00:00.000000000Z".len());
 }
 
+// conformance: [sig-node] Container Log Rotation when a container generates a lot of log should be rotated and limited to a fixed amount of files (container_log_rotation_test.go)
 #[test]
-// conformance: [sig-node] Container Log Rotation when a container generates a lot of log should be rotated and limited to a fixed amount of files
 fn a_lot_of_output_is_rotated_and_limited_to_so_many_files() {
     let place = Place::new();
     let manifest = format!(
@@ -264,8 +264,8 @@ fn message(place: &Place, script: &str, extra: &str) -> Option<String> {
 
 const FALLBACK: &str = ", terminationMessagePolicy: FallbackToLogsOnError";
 
+// conformance: [sig-node] Container Runtime blackbox test on terminated container should report termination message from log output if TerminationMessagePolicy FallbackToLogsOnError is set (runtime.go)
 #[test]
-// conformance: [sig-node] Container Runtime blackbox test on terminated container should report termination message from log output if TerminationMessagePolicy FallbackToLogsOnError is set
 fn b15_a_failure_without_a_message_has_the_end_of_its_log() {
     let place = Place::new();
     let found = message(&place, "printf DONE; false", FALLBACK);
@@ -281,15 +281,15 @@ fn b15_a_failure_without_a_message_has_the_end_of_its_log() {
     );
 }
 
+// conformance: [sig-node] Container Runtime blackbox test on terminated container should report termination message as empty when pod succeeds and TerminationMessagePolicy FallbackToLogsOnError is set (runtime.go)
 #[test]
-// conformance: [sig-node] Container Runtime blackbox test on terminated container should report termination message as empty when pod succeeds and TerminationMessagePolicy FallbackToLogsOnError is set
 fn b15_success_never_falls_back_to_the_log() {
     let place = Place::new();
     assert_eq!(message(&place, "printf DONE; true", FALLBACK), None);
 }
 
+// conformance: [sig-node] Container Runtime blackbox test on terminated container should report termination message from file when pod succeeds and TerminationMessagePolicy FallbackToLogsOnError is set (runtime.go)
 #[test]
-// conformance: [sig-node] Container Runtime blackbox test on terminated container should report termination message from file when pod succeeds and TerminationMessagePolicy FallbackToLogsOnError is set
 fn b15_the_file_comes_before_the_log() {
     let place = Place::new();
     let script = "printf OK > /dev/termination-log; printf DONE";
@@ -298,8 +298,8 @@ fn b15_the_file_comes_before_the_log() {
     assert_eq!(message(&place, &failing, FALLBACK).as_deref(), Some("OK"));
 }
 
+// conformance: [sig-node] Container Runtime blackbox test on terminated container should report termination message if TerminationMessagePath is set as non-root user and at a non-default path (runtime.go)
 #[test]
-// conformance: [sig-node] Container Runtime blackbox test on terminated container should report termination message if TerminationMessagePath is set as non-root user and at a non-default path
 fn b15_the_message_may_stand_at_another_path_also_in_a_read_only_root() {
     let place = Place::new();
     for extra in [
@@ -349,8 +349,8 @@ fn b15_a_link_in_its_place_leaks_nothing_of_the_machine() {
     }
 }
 
+// conformance: [sig-node] Events should be sent by kubelets and the scheduler about pods scheduling and running (events.go)
 #[test]
-// conformance: [sig-node] Events should be sent by kubelets and the scheduler about pods scheduling and running
 fn m3_events_come_in_order_and_repeated_ones_are_counted() {
     let place = Place::new();
     let ran = place.run(
@@ -371,6 +371,25 @@ fn m3_events_come_in_order_and_repeated_ones_are_counted() {
     let started = "pod/p spec.containers{c}: Container started";
     assert!(ran.shows(&format!("{started}\n")), "{}", ran.stderr);
     assert!(ran.shows(&format!("{started} (x2)\n")), "{}", ran.stderr);
+}
+
+#[test]
+fn m1_a_node_port_that_is_taken_is_an_event_of_its_service() {
+    let place = Place::new();
+    // Somebody else's already, in the range that Services may have.
+    let (port, _taken) = (30_000..32_768)
+        .find_map(|port| Some((port, std::net::TcpListener::bind(("127.0.0.1", port)).ok()?)))
+        .expect("a free port");
+    let service = format!(
+        "apiVersion: v1\nkind: Service\nmetadata: {{name: web}}\nspec: {{type: NodePort, selector: {{app: web}}, \
+         ports: [{{port: 80, nodePort: {port}}}]}}"
+    );
+    let manifest = [service, shell("sleep 1", "Never", "")].join("\n---\n");
+    let file = place.file("both.yaml", &manifest);
+    let ran = place.peapod(&["run", file.to_str().expect("a plain path")]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let event = format!("Warning FailedNodePort     service/web: node port {port}: ");
+    assert!(ran.shows(&event), "{}", ran.stderr);
 }
 
 #[test]

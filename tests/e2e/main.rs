@@ -9,6 +9,7 @@
 mod bad_input;
 mod command;
 mod environment;
+mod exec;
 mod harness;
 mod hooks;
 mod http;

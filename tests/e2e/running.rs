@@ -3,6 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::harness::{Place, Ran, until};
@@ -16,7 +17,9 @@ pub(crate) struct Running {
 impl Running {
     /// Starts `peapod run --prefix always --events` with these arguments.
     pub(crate) fn start(place: &Place, args: &[&str]) -> Self {
-        let log = place.path().join("running.log");
+        static RUNS: AtomicUsize = AtomicUsize::new(0);
+        let run = RUNS.fetch_add(1, Ordering::Relaxed);
+        let log = place.path().join(format!("running-{run}.log"));
         let out = std::fs::File::create(&log).expect("made");
         let err = out.try_clone().expect("duplicated");
         let all = [&["run", "--prefix", "always", "--events"][..], args].concat();
@@ -25,6 +28,11 @@ impl Running {
             child: Some(child.expect("peapod runs")),
             log,
         }
+    }
+
+    /// The process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.as_ref().expect("not yet stopped").id()
     }
 
     /// Everything it said so far.

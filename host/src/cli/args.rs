@@ -50,6 +50,9 @@ impl Global {
 pub(super) enum Command {
     /// Run the pods of manifests until each has ended
     Run(Run),
+    /// Run a command in a container of a pod that a running peapod has
+    #[cfg(unix)]
+    Exec(Exec),
     /// Print what containers wrote, while their pods run or after
     Logs(Logs),
     /// Work with the images in the local store
@@ -94,6 +97,9 @@ pub(super) struct Run {
     /// Where Services' addresses come from; the tenth is the DNS server's
     #[arg(long, value_name = "CIDR", default_value = "10.89.0.0/16")]
     pub(super) service_cidr: Ipv4Net,
+    /// Image of the commands that exec, probes and hooks run in containers that do not have them; or none [annotation peapod.dev/toolbox]
+    #[arg(long, value_name = "IMAGE", default_value = "busybox")]
+    pub(super) toolbox: String,
     /// Begin a new log file when an instance's has this size
     #[arg(long, value_parser = bytes, default_value = "10Mi", value_name = "SIZE")]
     pub(super) log_max_size: u64,
@@ -112,6 +118,32 @@ pub(super) struct Run {
     /// Run FILE where a manifest says image NAME (may be repeated)
     #[arg(long = "image", value_parser = image_override, value_name = "NAME=FILE")]
     pub(super) images: Vec<(String, PathBuf)>,
+}
+
+#[cfg(unix)]
+#[derive(ClapArgs)]
+pub(super) struct Exec {
+    /// The pod's name
+    #[arg(value_name = "POD")]
+    pub(super) pod: String,
+    /// Its namespace
+    #[arg(short, long, value_name = "NAMESPACE", default_value = "default")]
+    pub(super) namespace: String,
+    /// The container [default: the one of the annotation kubectl.kubernetes.io/default-container, or the first]
+    #[arg(short, long, value_name = "CONTAINER")]
+    pub(super) container: Option<String>,
+    /// Pass standard input to the command
+    #[arg(short = 'i', long)]
+    pub(super) stdin: bool,
+    /// Standard input is a terminal
+    #[arg(short, long)]
+    pub(super) tty: bool,
+    /// The process that runs the pod, where several have one of that name
+    #[arg(long, value_name = "PID")]
+    pub(super) process: Option<u32>,
+    /// The command and its arguments
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub(super) command: Vec<String>,
 }
 
 #[derive(ClapArgs)]

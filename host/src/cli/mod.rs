@@ -2,10 +2,12 @@
 //!
 //! - owns: arguments, what is printed, exit statuses
 //! - never does: anything a library user could not do through `app`
-//! - talks to: `app` and whatever it shows (`manifest`, `store`, `ports`, `node`)
+//! - talks to: `app` and whatever it shows (`manifest`, `store`, `ports`, `node`), `control` (another peapod)
 
 mod args;
 mod capacity;
+#[cfg(unix)]
+mod exec;
 mod image;
 mod input;
 mod logs;
@@ -14,6 +16,8 @@ mod publish;
 mod run;
 mod status_line;
 mod summary;
+#[cfg(unix)]
+mod terminal;
 
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
@@ -50,6 +54,8 @@ pub fn main() -> ExitCode {
     raise_descriptor_limit();
     let result = match args.command {
         Command::Run(run) => run::run(run, &args.global),
+        #[cfg(unix)]
+        Command::Exec(exec) => exec::run(exec, &args.global),
         Command::Logs(logs) => logs::run(logs, &args.global),
         Command::Image(image) => image::run(image, &args.global),
     };

@@ -94,6 +94,7 @@ async fn run_pods(args: Run, inputs: Inputs, data_dir: PathBuf, now: Time) -> an
         engine: config(&args),
         overrides,
         registries,
+        toolbox: args.toolbox.clone(),
         logs: log_settings(&args),
         containers,
         allocatable,

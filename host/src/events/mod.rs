@@ -9,4 +9,4 @@ mod notice;
 mod recent;
 
 pub use book::{EventBook, Occurrence, Recorded};
-pub use notice::{of_pod, scheduled};
+pub use notice::of_pod;

@@ -2,10 +2,12 @@
 
 use super::Occurrence;
 use crate::engine::Notice;
-use crate::model::{EventType, ObjectRef, Pod, Role};
+use crate::model::{ObjectRef, Pod, Role};
 
 /// Who notices what happens to a pod on its node.
-const COMPONENT: &str = "peapod";
+const NODE: &str = "peapod";
+/// Who finds it a place, by the name under which Kubernetes' own is known.
+const SCHEDULER: &str = "default-scheduler";
 
 /// What the pod's machine says.
 pub fn of_pod(subject: &Pod, notice: Notice) -> Occurrence {
@@ -21,22 +23,10 @@ pub fn of_pod(subject: &Pod, notice: Notice) -> Occurrence {
         kind: notice.kind,
         reason: notice.reason.to_owned(),
         message: notice.message,
-        component: COMPONENT,
-    }
-}
-
-/// A pod came to this machine.
-pub fn scheduled(subject: &Pod, node: &str) -> Occurrence {
-    let meta = &subject.meta;
-    Occurrence {
-        about: pod(subject),
-        kind: EventType::Normal,
-        reason: "Scheduled".to_owned(),
-        message: format!(
-            "Successfully assigned {}/{} to {node}",
-            meta.namespace, meta.name
-        ),
-        component: "default-scheduler",
+        component: match notice.reason {
+            "Scheduled" | "FailedScheduling" => SCHEDULER,
+            _ => NODE,
+        },
     }
 }
 

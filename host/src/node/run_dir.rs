@@ -21,10 +21,15 @@ impl RunDir {
         // Held against a sweep that would find the folder between its making and its locking.
         let _gate = gate(&runs)?;
         let path = runs.join(uuid::Uuid::new_v4().simple().to_string());
-        fs::create_dir(&path)?;
+        make(&path)?;
         let lock = File::create(path.join(LOCK))?;
         lock.try_lock().map_err(io::Error::from)?;
         Ok(Self { path, _lock: lock })
+    }
+
+    /// The folder itself, which nobody but the user may enter.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Where pods' folders go.
@@ -53,6 +58,14 @@ impl RunDir {
             }
         }
     }
+}
+
+/// Pods' files and the control socket are in it: it is the user's alone from the beginning.
+fn make(path: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
 }
 
 /// Lets one process at a time make or sweep folders.

@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 
 use super::placement::{Placement, Verdict};
 use crate::engine::{Config, Notice, NoticeKind};
-use crate::model::{Pod, PodStatus, PodUid, Time};
+use crate::model::{NODE_NAME, Pod, PodStatus, PodUid, Time};
 use crate::scheduling::FAILED_SCHEDULING;
 use crate::store::{ApiStore, ChangeKind, Object, StoredPod, Version};
 use crate::worker::{Order, Ports, Update, Worker};
@@ -124,6 +124,7 @@ impl Node {
             // Nothing of it ever ran here, so there is nothing to end.
             (None, Some(_)) => {
                 self.placement.depart(uid);
+                self.ports.logs.over(uid);
                 let removed = self.store.remove(uid);
                 tracing::debug!(?removed, "a pod without a place is deleted");
             }
@@ -136,7 +137,10 @@ impl Node {
     fn place(&mut self, updates: &mpsc::UnboundedSender<Update>) {
         for verdict in self.placement.decide(self.ports.clock.now()) {
             match verdict {
-                Verdict::Runs(object) => self.start(&object, updates),
+                Verdict::Runs(object) => {
+                    self.scheduled(&object.pod);
+                    self.start(&object, updates);
+                }
                 Verdict::Waits(object, status, message) => {
                     self.say(&object, *status, FAILED_SCHEDULING, message);
                 }
@@ -145,6 +149,22 @@ impl Node {
                 }
             }
         }
+    }
+
+    /// Of a pod that was bound before it came, nobody says so.
+    fn scheduled(&mut self, pod: &Pod) {
+        if pod.spec.node_name.is_some() {
+            return;
+        }
+        let meta = &pod.meta;
+        let (namespace, name) = (&meta.namespace, &meta.name);
+        let notice = Notice {
+            container: None,
+            kind: NoticeKind::Normal,
+            reason: "Scheduled",
+            message: format!("Successfully assigned {namespace}/{name} to {NODE_NAME}"),
+        };
+        self.told(Update::Notice(meta.uid.clone(), notice));
     }
 
     fn start(&mut self, object: &StoredPod, updates: &mpsc::UnboundedSender<Update>) {
@@ -176,6 +196,8 @@ impl Node {
             reason,
             message,
         };
+        // Else whoever asks for its logs would hear that there is no such pod.
+        self.ports.logs.status(&object.pod, &status);
         self.told(Update::Notice(uid.clone(), notice));
         self.told(Update::Status(uid, Box::new(status)));
     }

@@ -20,6 +20,6 @@ pub use images::{Image, ImageStore, PullError, PullRequest, Pulled};
 pub use logs::{LogLine, LogSink, LogSource, LogStream, Logs};
 pub use runtime::{
     Container, ContainerRuntime, Exec, ExecError, ExecRequest, Signal, StartError, StartRequest,
-    Usage,
+    TerminalSize, Usage,
 };
 pub use volumes::{MountError, MountSource, PodVolumes, ReadyMount, Volumes};

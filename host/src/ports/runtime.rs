@@ -51,7 +51,8 @@ pub struct ExecRequest {
     pub stdin: bool,
     /// Its input and output are a terminal, so there is no standard error of its own.
     pub tty: bool,
-    /// Where its output goes. It is slowed down when that is full.
+    /// Where its output goes. It is slowed down when that is full. Closed when the command has ended; what it left running in the background
+    /// may write even then.
     pub output: Arc<dyn LogSink>,
 }
 
@@ -59,12 +60,23 @@ pub struct ExecRequest {
 pub trait Exec: Send + Sync {
     /// How it ended; may be asked many times and by many. Its output is complete then.
     fn wait(&self) -> BoxFuture<'static, Exit>;
-    /// Ends it: who asked for it went away, or its time is over.
+    /// Ends it with all it started: who asked for it went away, or its time is over.
     fn kill(&self);
     /// Gives it bytes to read, waiting while it does not; false once nobody will read them.
     fn write_stdin(&self, bytes: Bytes) -> BoxFuture<'_, bool>;
     /// Its standard input ends here.
     fn close_stdin(&self);
+    /// Its terminal has that size now; nothing to a command without one.
+    fn resize(&self, _size: TerminalSize) {}
+}
+
+/// The size of a terminal, in characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TerminalSize {
+    /// Its width.
+    pub columns: u16,
+    /// Its height.
+    pub rows: u16,
 }
 
 /// Why a command could not be run in a container.
@@ -76,6 +88,16 @@ pub enum ExecError {
     /// Nothing answers to the command's first word.
     #[error("exec: \"{0}\": executable file not found in $PATH")]
     NotFound(String),
+    /// The same, and the image in which it would be looked for next is not there.
+    #[error(
+        "exec: \"{command}\": executable file not found in $PATH, and the toolbox image \"{toolbox}\" is not in the local store (load it with: peapod image load {toolbox} FILE.wasm)"
+    )]
+    NoToolbox {
+        /// The command's first word.
+        command: String,
+        /// The image.
+        toolbox: String,
+    },
     /// It was found but could not be started.
     #[error("{0}")]
     Start(String),

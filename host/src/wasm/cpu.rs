@@ -307,3 +307,144 @@ impl Drop for Run {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::Future;
+    use std::sync::{Arc, Mutex};
+    use std::time::Duration;
+
+    use super::{Cores, Cpu, instant, metered};
+    use crate::budget::{Quota, Weight};
+    use crate::model::Millicores;
+
+    const SLICE: Duration = Duration::from_millis(5);
+
+    /// As the host has it: more threads than cores.
+    fn run(test: impl Future<Output = ()>) {
+        let cores = std::thread::available_parallelism().expect("known").get();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(cores + 2)
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        runtime.block_on(test);
+        runtime.shutdown_background();
+    }
+
+    fn container(cores: &Arc<Cores>, limit: Option<u64>) -> Arc<Cpu> {
+        let quota = limit.map(|limit| Arc::new(Mutex::new(Quota::new(Millicores(limit)))));
+        Cpu::new(
+            Arc::clone(cores),
+            Weight::of(None),
+            quota.into_iter().collect(),
+        )
+    }
+
+    /// A guest that computes for ever, and lets others run after each slice.
+    fn spin(cpu: &Arc<Cpu>) {
+        let cpu = Arc::clone(cpu);
+        tokio::spawn(async move {
+            let guest = async {
+                loop {
+                    let began = instant();
+                    while began.elapsed() < SLICE {
+                        std::hint::spin_loop();
+                    }
+                    tokio::task::yield_now().await;
+                }
+            };
+            metered(&cpu, guest).await
+        });
+    }
+
+    #[test]
+    fn j8_guests_of_a_container_run_as_long_as_it_may_together_and_not_longer() {
+        run(async {
+            let cores = Cores::new();
+            for limit in [50, 250] {
+                let cpu = container(&cores, Some(limit));
+                let began = instant();
+                (0..3).for_each(|_| spin(&cpu));
+                tokio::time::sleep(Duration::from_secs(4)).await;
+                let (used, took) = (cpu.used(), began.elapsed());
+                let may = took * u32::try_from(limit).expect("small") / 1000;
+                println!("{limit}m: {used:?} of {may:?}");
+                // The first period may be used whole, and each guest may be in the middle of a slice.
+                let slack = Duration::from_millis(limit / 10) + SLICE * 3;
+                assert!(used <= may + slack, "{limit}m: {used:?} in {took:?}");
+                // The machine may be too busy to give it all; it is not held back by us.
+                assert!(used >= may / 2, "{limit}m: {used:?} in {took:?}");
+            }
+        });
+    }
+
+    #[test]
+    fn a_container_that_spins_does_not_hold_up_one_that_runs_now_and_then() {
+        run(async {
+            let cores = Cores::new();
+            let (busy, calm) = (container(&cores, None), container(&cores, None));
+            (0..8).for_each(|_| spin(&busy));
+            let guest = async {
+                let mut late = Vec::new();
+                for _ in 0..100 {
+                    let began = instant();
+                    tokio::time::sleep(SLICE).await;
+                    late.push(began.elapsed().saturating_sub(SLICE));
+                }
+                late.sort();
+                late
+            };
+            let late = metered(&calm, guest).await;
+            println!(
+                "late: {:?} at the median, {:?} at worst",
+                late[50], late[99]
+            );
+            // In turns with eight others it would be twenty milliseconds on two cores; other programs may have the machine, too.
+            assert!(late[50] < Duration::from_millis(40), "{late:?}");
+        });
+    }
+
+    #[test]
+    fn one_that_is_killed_while_it_waits_leaves_its_turn_to_others() {
+        run(async {
+            let cores = Cores::new();
+            let cpu = container(&cores, None);
+            let guests: Vec<_> = (0..16)
+                .map(|_| {
+                    let cpu = Arc::clone(&cpu);
+                    tokio::spawn(async move {
+                        let guest = async {
+                            loop {
+                                let began = instant();
+                                while began.elapsed() < SLICE {
+                                    std::hint::spin_loop();
+                                }
+                                tokio::task::yield_now().await;
+                            }
+                        };
+                        metered(&cpu, guest).await
+                    })
+                })
+                .collect();
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            for guest in guests {
+                guest.abort();
+                let _aborted = guest.await;
+            }
+            let late = container(&cores, None);
+            let ran = metered(&late, async {
+                for _ in 0..10 {
+                    let began = instant();
+                    while began.elapsed() < SLICE {
+                        std::hint::spin_loop();
+                    }
+                    tokio::task::yield_now().await;
+                }
+            });
+            let ended = tokio::time::timeout(Duration::from_secs(60), ran).await;
+            assert!(ended.is_ok(), "every turn was given back");
+            assert!(late.used() >= SLICE, "and what it ran is counted");
+        });
+    }
+}

@@ -37,12 +37,21 @@ pub(super) struct KnownProgram {
     digest: String,
 }
 
+/// What a path leads to.
+pub(super) enum Found {
+    /// A program.
+    Program(Arc<Program>),
+    /// A script whose interpreter is no file; whoever answers to the name of the interpreter is meant.
+    Interpreter(String),
+}
+
 impl ContainerShared {
-    /// What a guest asks to be run.
+    /// What a guest that runs `caller` asks to be run.
     pub(super) async fn launch(
         self: Arc<Self>,
         command: Command,
         stdio: Stdio,
+        caller: Arc<Program>,
     ) -> Result<Launch, ErrorCode> {
         if command.arguments.is_empty() {
             return Err(ErrorCode::Invalid);
@@ -60,8 +69,14 @@ impl ContainerShared {
         }
         let mut args = command.arguments;
         let program = match command.program {
-            Which::This => Arc::clone(&self.image),
-            Which::File(path) => self.find(path, &mut args, &stdio.stderr).await?,
+            Which::This => caller,
+            Which::File(path) => match self.find(path, &mut args, &stdio.stderr).await? {
+                Found::Program(program) => program,
+                // A shell of the toolbox is the shell for what it starts, beside an image that is none.
+                Found::Interpreter(_) if self.is_toolbox(&caller) => caller,
+                // `#!/bin/sh` where the image itself is the shell.
+                Found::Interpreter(_) => Arc::clone(&self.image),
+            },
         };
         Ok(Launch {
             program,
@@ -78,13 +93,12 @@ impl ContainerShared {
         mut path: String,
         args: &mut Vec<String>,
         stderr: &Stream,
-    ) -> Result<Arc<Program>, ErrorCode> {
+    ) -> Result<Found, ErrorCode> {
         for depth in 0..INTERPRETERS_MAX {
             let mut file = match self.mounts.open(&path, Access::READ) {
                 Ok(file) => file,
-                // `#!/bin/sh` where the image itself is the shell.
                 Err(error) if depth > 0 && error.kind() == ErrorKind::NotFound => {
-                    return Ok(Arc::clone(&self.image));
+                    return Ok(Found::Interpreter(path));
                 }
                 Err(error) if error.kind() == ErrorKind::IsADirectory => {
                     return Err(ErrorCode::Access);
@@ -108,7 +122,8 @@ impl ContainerShared {
             if !looks_like_wasm(start) {
                 return Err(ErrorCode::NotExecutable);
             }
-            return self.load(&path, file, start, stderr).await;
+            let program = self.load(&path, file, start, stderr).await?;
+            return Ok(Found::Program(program));
         }
         Err(ErrorCode::NotExecutable)
     }
@@ -177,8 +192,8 @@ impl ContainerShared {
         let program = if path.contains('/') {
             let path = normalise(&format!("{working_dir}/{path}"));
             match self.find(path.clone(), &mut args, &stdio.stderr).await {
-                Ok(program) => program,
-                Err(ErrorCode::NoEntry) => Arc::clone(&self.image),
+                Ok(Found::Program(program)) => program,
+                Ok(Found::Interpreter(_)) | Err(ErrorCode::NoEntry) => Arc::clone(&self.image),
                 Err(error) => return Err(format!("exec {path}: {}", error.name())),
             }
         } else {
@@ -191,6 +206,11 @@ impl ContainerShared {
             working_dir: normalise(working_dir),
             stdio,
         })
+    }
+
+    fn is_toolbox(&self, program: &Arc<Program>) -> bool {
+        let toolbox = self.toolbox.get();
+        toolbox.is_some_and(|toolbox| Arc::ptr_eq(toolbox, program))
     }
 
     fn digests(&self) -> MutexGuard<'_, HashMap<PathBuf, KnownProgram>> {

@@ -1,13 +1,16 @@
 //! Runs containers as WASI components in wasmtime.
 //!
-//! - owns: the wasmtime engine, compiled code on disk, WASI contexts, guests' processes, pipes, signals, and holding each container to its limits
+//! - owns: the wasmtime engine, compiled code on disk, WASI contexts, guests' processes, pipes, signals, commands from outside, and holding each
+//!   container to its limits
 //! - never does: decide when something runs, restarts or ends (that is `engine`); open a path the container was not given
 //! - talks to: `ports` (implements [`ContainerRuntime`](crate::ports::ContainerRuntime)) and `model`; `budget`, `network` and `ipc` of the pod's logical host
 
 mod adapt;
 mod code;
+mod commands;
 mod cpu;
 mod engine;
+mod exec;
 mod file_mounts;
 mod file_mounts_p2;
 mod file_mounts_p3;
@@ -29,11 +32,13 @@ mod signals;
 mod sockets;
 mod stdio;
 mod stream;
+mod terminal;
 mod termination;
 
 pub use adapt::looks_like_wasm;
 pub use code::{CodeCache, CodeError};
 pub use engine::{Allocation, WasmEngine};
+pub use exec::{NO_TOOLBOX, Toolbox};
 pub use runtime::WasmRuntime;
 
 /// Bindings of the project's own WIT package, `guests/wit`.

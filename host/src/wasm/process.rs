@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
 use tokio::sync::watch;
@@ -56,6 +56,8 @@ pub(super) struct ContainerShared {
     pub(super) programs: AtomicUsize,
     /// Where a program that handles HTTP requests listens.
     pub(super) http_port: u16,
+    /// The toolbox, once a command from outside needed it.
+    pub(super) toolbox: OnceLock<Arc<Program>>,
     table: Mutex<Table>,
     /// Everything that runs a guest; the container is gone when these are.
     pub(super) tasks: TaskTracker,
@@ -66,6 +68,8 @@ struct Table {
     /// The container ends: what is started now would escape the killing.
     closed: bool,
     last_pid: u32,
+    /// Sessions so far: those of pids that were used again are told apart by it.
+    sessions: u64,
     processes: HashMap<u32, Arc<Process>>,
 }
 
@@ -73,8 +77,12 @@ struct Table {
 pub(super) struct Process {
     pub(super) pid: u32,
     parent: AtomicU32,
+    /// What it was started for: the container itself or a command from outside, with all that these started.
+    session: u64,
     pub(super) container: Arc<ContainerShared>,
     pub(super) signals: Arc<SignalQueue>,
+    /// What it runs now.
+    program: Mutex<Arc<Program>>,
     args: Mutex<Vec<String>>,
     started: Instant,
     takes_signals: AtomicBool,
@@ -97,8 +105,14 @@ pub(super) struct Launch {
     pub(super) stdio: Stdio,
 }
 
-/// The process table is full.
-pub(super) struct TooMany;
+/// Why there is no new process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NoProcess {
+    /// The process table is full.
+    TooMany,
+    /// The container ends.
+    Ended,
+}
 
 impl ContainerShared {
     pub(super) fn new(
@@ -120,6 +134,7 @@ impl ContainerShared {
             digests: Mutex::default(),
             programs: AtomicUsize::new(0),
             http_port,
+            toolbox: OnceLock::new(),
             table: Mutex::default(),
             tasks: TaskTracker::new(),
         });
@@ -137,17 +152,27 @@ impl ContainerShared {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Starts a process.
+    /// Starts a process; one without a parent (0) begins a session.
     #[expect(clippy::disallowed_methods, reason = "only shown, as a process's age")]
     pub(super) fn start(
         self: &Arc<Self>,
         parent: u32,
         launch: Launch,
-    ) -> Result<Arc<Process>, TooMany> {
+    ) -> Result<Arc<Process>, NoProcess> {
         let mut table = self.table();
-        if table.closed || table.processes.len() >= PROCESSES_MAX {
-            return Err(TooMany);
+        if table.closed {
+            return Err(NoProcess::Ended);
         }
+        if table.processes.len() >= PROCESSES_MAX {
+            return Err(NoProcess::TooMany);
+        }
+        let session = match table.processes.get(&parent) {
+            Some(parent) => parent.session,
+            None => {
+                table.sessions += 1;
+                table.sessions
+            }
+        };
         let mut pid = table.last_pid;
         loop {
             pid = if pid == u32::MAX { 2 } else { pid + 1 };
@@ -159,8 +184,10 @@ impl ContainerShared {
         let process = Arc::new(Process {
             pid,
             parent: AtomicU32::new(parent),
+            session,
             container: Arc::clone(self),
             signals: Arc::default(),
+            program: Mutex::new(Arc::clone(&launch.program)),
             args: Mutex::new(launch.args.clone()),
             started: Instant::now(),
             takes_signals: AtomicBool::new(launch.program.takes_signals),
@@ -189,6 +216,18 @@ impl ContainerShared {
     /// A child that was waited for leaves the table.
     pub(super) fn reap(&self, pid: u32) {
         self.table().processes.remove(&pid);
+    }
+
+    /// Whether the container has ended, or is about to.
+    pub(super) fn ended(&self) -> bool {
+        self.table().closed
+    }
+
+    /// The processes of a session that run.
+    pub(super) fn session(&self, session: u64) -> Vec<Arc<Process>> {
+        let mut list = self.processes();
+        list.retain(|process| process.session == session && process.status_now().is_none());
+        list
     }
 
     /// Kills whatever still runs and waits until it is gone.
@@ -221,11 +260,25 @@ impl Process {
         self.parent.load(Ordering::Acquire)
     }
 
+    /// Its session.
+    pub(super) fn session(&self) -> u64 {
+        self.session
+    }
+
+    /// What it runs now.
+    pub(super) fn program(&self) -> Arc<Program> {
+        Arc::clone(&self.program.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     pub(super) fn args(&self) -> Vec<String> {
         self.args
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
+    }
+
+    fn set_program(&self, program: &Arc<Program>) {
+        *self.program.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(program);
     }
 
     fn set_args(&self, args: Vec<String>) {
@@ -330,6 +383,7 @@ async fn run(process: Arc<Process>, mut launch: Launch) {
                 process
                     .serves
                     .store(next.program.entry.serves(), Ordering::Release);
+                process.set_program(&next.program);
                 process.set_args(next.args.clone());
                 if !next.program.takes_signals {
                     // What the program before did not take has its default action now.

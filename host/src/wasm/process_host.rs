@@ -175,7 +175,9 @@ impl Host for Guest {
     ) -> Answer<u32> {
         let stdio = self.stdio(stdin, stdout, stderr)?;
         let container = Arc::clone(&self.process.container);
-        let launch = match Arc::clone(&container).launch(command, stdio).await {
+        let caller = self.process.program();
+        let launch = Arc::clone(&container).launch(command, stdio, caller);
+        let launch = match launch.await {
             Ok(launch) => launch,
             Err(error) => return Ok(Err(error)),
         };
@@ -198,7 +200,8 @@ impl Host for Guest {
         }
         let stdio = self.stdio(stdin, stdout, stderr)?;
         let container = Arc::clone(&self.process.container);
-        match container.launch(command, stdio).await {
+        let caller = self.process.program();
+        match container.launch(command, stdio, caller).await {
             Ok(launch) => {
                 self.becomes = Some(launch);
                 // Unwinds this instance; whoever runs the process sees `becomes` first.

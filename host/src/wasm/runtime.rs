@@ -8,6 +8,7 @@ use tokio::sync::watch;
 
 use super::code::CodeCache;
 use super::cpu::Cpu;
+use super::exec::{Inside, Toolbox};
 use super::file_mounts::{Access, MountedFile};
 use super::mounts::MountTable;
 use super::process::{ContainerShared, INIT, KILL, Process, TERM};
@@ -19,8 +20,8 @@ use super::termination;
 use crate::budget::Memory;
 use crate::model::{Exit, ExitReason, Protocol};
 use crate::ports::{
-    BoxFuture, Clock, Container, ContainerRuntime, LogStream, MountSource, Signal, StartError,
-    StartRequest, Usage,
+    BoxFuture, Clock, Container, ContainerRuntime, Exec, ExecError, ExecRequest, LogStream,
+    MountSource, Signal, StartError, StartRequest, Usage,
 };
 
 /// Where a server listens whose container names no port.
@@ -29,15 +30,17 @@ const HTTP_PORT: u16 = 8080;
 /// Starts components as containers.
 pub struct WasmRuntime {
     code: Arc<CodeCache>,
+    toolbox: Arc<Toolbox>,
     clock: Arc<dyn Clock>,
     pods: PodLimits,
 }
 
 impl WasmRuntime {
-    /// A runtime over that code.
-    pub fn new(code: Arc<CodeCache>, clock: Arc<dyn Clock>) -> Self {
+    /// A runtime over that code; commands that containers do not have are the toolbox's.
+    pub fn new(code: Arc<CodeCache>, toolbox: Toolbox, clock: Arc<dyn Clock>) -> Self {
         Self {
             code,
+            toolbox: Arc::new(toolbox),
             clock,
             pods: PodLimits::default(),
         }
@@ -83,12 +86,14 @@ impl WasmRuntime {
             .start(0, launch)
             .map_err(|_| StartError::Run("no first process".into()))?;
         let id = format!("wasm://{}", uuid::Uuid::new_v4().simple());
+        let inside = Inside::new(&shared, &request, &self.toolbox, &self.clock);
         let (ended, exit) = watch::channel(None);
         let clock = Arc::clone(&self.clock);
         tokio::spawn(supervise(shared, Arc::clone(&init), request, clock, ended));
         Ok(WasmContainer {
             id,
             init,
+            inside,
             exit,
             memory,
             cpu,
@@ -135,6 +140,7 @@ impl ContainerRuntime for WasmRuntime {
 struct WasmContainer {
     id: String,
     init: Arc<Process>,
+    inside: Arc<Inside>,
     exit: watch::Receiver<Option<Exit>>,
     memory: Arc<Memory>,
     cpu: Arc<Cpu>,
@@ -177,12 +183,9 @@ impl Container for WasmContainer {
         });
     }
 
-    fn exec(
-        &self,
-        request: crate::ports::ExecRequest,
-    ) -> BoxFuture<'static, Result<Arc<dyn crate::ports::Exec>, crate::ports::ExecError>> {
-        let error = crate::ports::ExecError::NotFound(request.command.concat());
-        Box::pin(async move { Err(error) })
+    fn exec(&self, request: ExecRequest) -> BoxFuture<'static, Result<Arc<dyn Exec>, ExecError>> {
+        let inside = Arc::clone(&self.inside);
+        Box::pin(async move { inside.exec(request).await })
     }
 }
 

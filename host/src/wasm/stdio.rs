@@ -25,7 +25,7 @@ pub(super) struct Standard(pub(super) Stream);
 
 impl IsTerminal for Standard {
     fn is_terminal(&self) -> bool {
-        false
+        matches!(self.0, Stream::Terminal(_))
     }
 }
 

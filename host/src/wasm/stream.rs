@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 
 use super::pipe::{self, PipeReader, PipeWriter};
+use super::terminal::Terminal;
 use crate::budget::Memory;
 use crate::ports::{LogSink, LogStream};
 
@@ -25,6 +26,8 @@ pub(super) enum Stream {
     File(Arc<OpenFile>),
     /// The container's log.
     Log(Arc<dyn LogSink>, LogStream),
+    /// A terminal, both ways.
+    Terminal(Arc<Terminal>),
 }
 
 /// A stream in a guest's handle table.
@@ -84,14 +87,17 @@ impl Stream {
             Self::Null => Ok(Some(Bytes::new())),
             Self::Reader(reader) => Ok(reader.read_now(max.min(CHUNK_BYTES))),
             Self::File(file) => file.read(max).map(Some),
+            Self::Terminal(terminal) => Ok(terminal.read_now(max.min(CHUNK_BYTES))),
             Self::Writer(_) | Self::Log(..) => Err(io::ErrorKind::PermissionDenied.into()),
         }
     }
 
     /// Waits until `read_now` gives something.
     pub(super) async fn readable(&self) {
-        if let Self::Reader(reader) = self {
-            reader.readable().await;
+        match self {
+            Self::Reader(reader) => reader.readable().await,
+            Self::Terminal(terminal) => terminal.readable().await,
+            Self::Null | Self::Writer(_) | Self::File(_) | Self::Log(..) => {}
         }
     }
 
@@ -115,6 +121,7 @@ impl Stream {
             Self::Writer(writer) => writer.room_now().ok_or(io::ErrorKind::BrokenPipe.into()),
             Self::File(file) if file.writable => Ok(CHUNK_BYTES),
             Self::Log(sink, _) => Ok(if sink.has_room() { CHUNK_BYTES } else { 0 }),
+            Self::Terminal(terminal) => Ok(if terminal.has_room() { CHUNK_BYTES } else { 0 }),
             Self::File(_) | Self::Reader(_) => Err(io::ErrorKind::PermissionDenied.into()),
         }
     }
@@ -124,6 +131,7 @@ impl Stream {
         match self {
             Self::Writer(writer) => writer.writable().await,
             Self::Log(sink, _) => sink.room().await,
+            Self::Terminal(terminal) => terminal.room().await,
             Self::Null | Self::File(_) | Self::Reader(_) => {}
         }
     }
@@ -137,6 +145,10 @@ impl Stream {
             Self::File(file) => file.write(bytes),
             Self::Log(sink, stream) => {
                 sink.write(*stream, bytes);
+                Ok(())
+            }
+            Self::Terminal(terminal) => {
+                terminal.write(bytes);
                 Ok(())
             }
             Self::Reader(_) => Err(io::ErrorKind::PermissionDenied.into()),

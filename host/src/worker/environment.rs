@@ -48,6 +48,7 @@ pub(super) fn resolve(
         namespace,
         found: HashMap::new(),
     };
+    let machine = sources.allocatable.within(&pod.spec);
     let mut own = Variables::new();
     for from in &container.env_from {
         let Some(found) = objects.get(&from.object)? else {
@@ -76,7 +77,7 @@ pub(super) fn resolve(
                         other.ok_or_else(|| format!("container {name} not found"))?
                     }
                 };
-                Some(field.value(of, sources.allocatable).to_string())
+                Some(field.value(of, &machine).to_string())
             }
             EnvValue::Key { object, key } => objects.key(object, key)?,
         };
@@ -462,6 +463,10 @@ mod tests {
             of(&pod, &container),
             Err("container nobody not found".into())
         );
+        Arc::make_mut(&mut pod.spec).resources.memory_limit = Some(Bytes(2 << 30));
+        container.env = vec![resource("POD", None, memory)];
+        let found = of(&pod, &container).expect("resolved");
+        assert_eq!(found["POD"], "2", "what the pod as a whole may have");
     }
 
     #[test]

@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 
 use super::effects::{self, Ended, Kept, Running};
+use super::running::RunningContainers;
 use crate::engine::{Action, Config, Effect, EffectId, Event, Notice, Output, PodMachine};
 use crate::model::{
     Allocatable, Attempt, ContainerName, ContainerState, Exit, Pod, PodStatus, PodUid, Seconds,
@@ -33,6 +34,8 @@ pub struct Ports {
     pub runtime: Arc<dyn ContainerRuntime>,
     /// Where output goes.
     pub logs: Arc<dyn Logs>,
+    /// Where commands from outside find the containers.
+    pub running: Arc<RunningContainers>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Where ConfigMaps and Secrets are.
@@ -144,7 +147,7 @@ impl Worker {
                     },
                 },
                 Some(Ok((attempt, exit))) = self.exits.join_next() => {
-                    self.containers.remove(&attempt);
+                    self.gone(&attempt);
                     Event::Exited { attempt, exit }
                 }
                 Some(report) = report(&mut self.probes), if self.probes.is_some() => match report {
@@ -321,6 +324,13 @@ impl Worker {
         Event::Done { id, result }
     }
 
+    /// An instance ended. There is never a second one of its container before it has.
+    fn gone(&mut self, attempt: &Attempt) {
+        self.containers.remove(attempt);
+        let running = &self.ports.running;
+        running.remove(&self.pod.meta.uid, &attempt.container);
+    }
+
     fn watch(&mut self, running: Running) {
         let attempt = running.attempt.clone();
         let spec = self.pod.spec.container(&attempt.container);
@@ -332,8 +342,21 @@ impl Worker {
             Arc::clone(&running.log),
             policy,
         );
+        let (uid, container) = (&self.pod.meta.uid, &running.container);
+        let table = &self.ports.running;
+        table.add(uid, &attempt.container, Arc::clone(container));
         self.containers.insert(attempt.clone(), running);
         self.exits.spawn(async move { (attempt, exit.await) });
+    }
+}
+
+impl Drop for Worker {
+    /// However it ends, even with the whole host: the table is not its own.
+    fn drop(&mut self) {
+        let attempts: Vec<_> = self.containers.keys().cloned().collect();
+        for attempt in attempts {
+            self.gone(&attempt);
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
-use super::{Order, Ports, Update, Worker};
+use super::{Order, Ports, RunningContainers, Update, Worker};
 use crate::engine::Config;
 use crate::model::{
     ConfigKind, ConfigMap, ConfigRef, Container as Spec, EnvFrom, Exit, ExitReason, Phase, Pod,
@@ -19,6 +19,7 @@ use crate::ports::{
     PullError, PullRequest, Pulled, ReadyMount, ServiceSource, Signal, StartError, StartRequest,
     Usage, Volumes,
 };
+use crate::ports::{Exec, ExecError, ExecRequest};
 
 /// Tokio's paused clock.
 struct Paused(tokio::time::Instant);
@@ -239,13 +240,31 @@ impl Container for Fake {
         }
     }
 
-    fn exec(
-        &self,
-        request: crate::ports::ExecRequest,
-    ) -> BoxFuture<'static, Result<Arc<dyn crate::ports::Exec>, crate::ports::ExecError>> {
-        let error = crate::ports::ExecError::NotFound(request.command.concat());
-        Box::pin(async move { Err(error) })
+    /// Every command is found, says where it runs, and ends at once with the number of its words.
+    fn exec(&self, request: ExecRequest) -> BoxFuture<'static, Result<Arc<dyn Exec>, ExecError>> {
+        self.world
+            .note(format!("exec {}", request.command.join(" ")));
+        let exit = exited(
+            i32::try_from(request.command.len()).expect("few words"),
+            &self.world.clock,
+        );
+        Box::pin(async move { Ok(Arc::new(Ran(exit)) as Arc<dyn Exec>) })
     }
+}
+
+/// A command that has ended.
+struct Ran(Exit);
+
+impl Exec for Ran {
+    fn wait(&self) -> BoxFuture<'static, Exit> {
+        let exit = self.0.clone();
+        Box::pin(async move { exit })
+    }
+    fn kill(&self) {}
+    fn write_stdin(&self, _: bytes::Bytes) -> BoxFuture<'_, bool> {
+        Box::pin(async { false })
+    }
+    fn close_stdin(&self) {}
 }
 
 /// A worker in its world.
@@ -254,6 +273,7 @@ struct Test {
     orders: mpsc::UnboundedSender<Order>,
     updates: mpsc::UnboundedReceiver<Update>,
     status: Option<PodStatus>,
+    running: Arc<RunningContainers>,
     started: tokio::time::Instant,
 }
 
@@ -273,12 +293,14 @@ impl Test {
             config_maps: Mutex::default(),
             clock: Arc::clone(&clock),
         });
+        let running = Arc::<RunningContainers>::default();
         let ports = Ports {
             images: Arc::clone(&world) as _,
             hosts: Arc::clone(&world) as _,
             volumes: Arc::clone(&world) as _,
             runtime: Arc::new(Runtime(Arc::clone(&world))),
             logs: Arc::clone(&world) as _,
+            running: Arc::clone(&running),
             clock,
             allocatable: testing::allocatable(),
             configs: Arc::clone(&world) as _,
@@ -293,6 +315,7 @@ impl Test {
             orders,
             updates,
             status: None,
+            running,
             started,
         }
     }
@@ -484,6 +507,41 @@ async fn a_delete_does_not_wait_for_a_slow_start() {
             "unmount"
         ]
     );
+}
+
+fn command(words: &str) -> ExecRequest {
+    ExecRequest {
+        command: words.split_whitespace().map(str::to_owned).collect(),
+        stdin: false,
+        tty: false,
+        output: Arc::new(Tail),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn l15_a_command_runs_in_a_running_container_and_in_no_other() {
+    let mut test = Test::new(RestartPolicy::Never, &[Act::Stay]);
+    let (pod, c, x) = ("uid".into(), "c".into(), "x".into());
+    let refused = |name: &str| ExecError::NotRunning(name.to_owned());
+    let early = test.running.exec(&pod, &c, command("true")).await;
+    assert_eq!(early.err(), Some(refused("c")));
+    assert_eq!(refused("c").to_string(), "container not found (\"c\")");
+    test.until(phase(Phase::Running)).await;
+    let exec = test.running.exec(&pod, &c, command("ls -l /")).await;
+    assert_eq!(exec.ok().expect("runs").wait().await.code, 3);
+    let other = test.running.exec(&pod, &x, command("ls")).await;
+    assert_eq!(other.err(), Some(refused("x")));
+    let other = test.running.exec(&"other".into(), &c, command("ls")).await;
+    assert_eq!(other.err(), Some(refused("c")));
+    test.orders.send(Order::Delete(None)).expect("heard");
+    test.forgotten().await;
+    let late = test.running.exec(&pod, &c, command("ls")).await;
+    assert_eq!(late.err(), Some(refused("c")));
+    let commands = test
+        .seen()
+        .into_iter()
+        .filter(|what| what.starts_with("exec"));
+    assert_eq!(commands.collect::<Vec<_>>(), ["exec ls -l /"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -11,6 +11,10 @@ macro_rules! utilities {
         /// Their names.
         pub(super) const NAMES: &[&str] = &[$($name),*];
 
+        /// The same, each with a blank behind it.
+        #[cfg(target_family = "wasm")]
+        pub(super) const ALL: &str = concat!($($name, " "),*);
+
         /// The utility of this name.
         pub(super) fn find(name: &str) -> Option<Utility> {
             match name {

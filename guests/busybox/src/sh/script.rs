@@ -70,7 +70,7 @@ impl Shell {
             Ok(program) => run(self, &program),
             Err(_) => {
                 let mut lines = text.split_inclusive('\n');
-                self.run_lines(|| Ok(lines.next().map(str::to_owned)))
+                self.run_lines(false, |_| Ok(lines.next().map(str::to_owned)))
             }
         }
     }
@@ -82,15 +82,17 @@ impl Shell {
         Ok(self.status)
     }
 
-    /// Runs a text that comes line by line: each command as soon as its last line is there.
+    /// Runs a text that comes line by line: each command as soon as its last line is there. Who types it gets another chance after a mistake.
+    /// `next_line` is told what there is of the command already.
     pub(crate) fn run_lines(
         &mut self,
-        mut next_line: impl FnMut() -> io::Result<Option<String>>,
+        typed: bool,
+        mut next_line: impl FnMut(&str) -> io::Result<Option<String>>,
     ) -> Exec {
         let mut text = String::new();
         let mut fault = None;
         loop {
-            match next_line() {
+            match next_line(&text) {
                 Ok(Some(line)) => text.push_str(&line),
                 Ok(None) => break,
                 Err(e) => {
@@ -105,6 +107,12 @@ impl Shell {
                     self.program(&program)?;
                 }
                 Err(Syntax::Incomplete(why)) => fault = Some(why),
+                Err(Syntax::Wrong(why)) if typed => {
+                    text.clear();
+                    fault = None;
+                    self.complain(why);
+                    self.status = 2;
+                }
                 Err(Syntax::Wrong(why)) => {
                     fault = Some(why);
                     break;

@@ -1,5 +1,6 @@
 //! The way in: `sh [-eux…] [-c TEXT [NAME]] [FILE] [ARGUMENT…]`.
 
+use std::io::IsTerminal as _;
 use std::rc::Rc;
 
 use super::snapshot;
@@ -58,7 +59,13 @@ fn run(shell: &mut Shell, source: Source) -> Exec {
         Source::Input => {
             // Not from the shell's descriptor table: `exec <file` is about the commands' input, which here is the script's as well.
             let input = shell.fds.clone();
-            shell.run_lines(|| {
+            let typed = std::io::stdin().is_terminal();
+            shell.run_lines(typed, |begun| {
+                if typed {
+                    let prompt: &[u8] = if begun.is_empty() { b"# " } else { b"> " };
+                    // Who cannot be prompted types all the same.
+                    let _ = input.write(2, prompt);
+                }
                 let mut line = Vec::new();
                 while let Some(byte) = input.read_byte(0)? {
                     line.push(byte);
@@ -92,7 +99,7 @@ fn options(shell: &mut Shell, args: &[String]) -> Result<Source, String> {
             match letter {
                 'c' => text = true,
                 's' => input = true,
-                // Interactive and login shells are ones without a terminal here.
+                // A shell is interactive where its input is a terminal; a login shell is like any other.
                 'i' | 'l' => {}
                 'o' => {
                     let name = args.next().ok_or("-o: an option's name is missing")?;

@@ -8,22 +8,29 @@ use super::super::file::Place;
 
 /// The files of an instance, oldest first; what is removed meanwhile is left out.
 pub(super) fn files(place: &Place) -> io::Result<Vec<File>> {
-    // First, or a rotation in between would hide the file that was current: so it may be found twice, and is taken once.
-    let current = open(&place.current())?;
-    let mut files = Vec::new();
-    for (_, path) in place.pieces() {
-        files.extend(open(&path)?);
-    }
-    if let Some(current) = current {
+    loop {
+        // First, or a rotation in between would hide the file that was current: so it may be found twice, and is taken once.
+        let current = open(&place.current())?;
+        let mut files = Vec::new();
+        for (_, path) in place.pieces() {
+            files.extend(open(&path)?);
+        }
+        let Some(current) = current else {
+            return Ok(files);
+        };
         let mut found = false;
         for file in &files {
             found |= same(file, &current)?;
         }
-        if !found {
-            files.push(current);
+        if found {
+            return Ok(files);
         }
+        if is_at(&current, &place.current()) {
+            files.push(current);
+            return Ok(files);
+        }
+        // Rotated while the others were opened, perhaps removed since: nobody knows where among them it belongs.
     }
-    Ok(files)
 }
 
 fn open(path: &Path) -> io::Result<Option<File>> {

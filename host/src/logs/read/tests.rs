@@ -316,6 +316,45 @@ fn a_follower_that_rotation_overtook_goes_on_with_what_is_left() {
 }
 
 #[test]
+fn reading_while_files_are_rotated_never_tears_repeats_or_swaps_lines() {
+    for max_files in [2, 1000] {
+        let run = Run::new(Rotation {
+            max_bytes: 2000,
+            max_files,
+        });
+        run.tell(0, running(), false);
+        let sink = run.sink(0);
+        let mut log = run.pod().open("c", follow()).expect("opened");
+        let text = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for n in 0..5000 {
+                    sink.write(LogStream::Stdout, format!("{n:0100}\n").as_bytes());
+                }
+                sink.close();
+                run.queue.over(&run.pod.meta.uid);
+            });
+            let mut out = Vec::new();
+            while log.read(&mut out).expect("read") != Progress::End {
+                std::thread::yield_now();
+            }
+            String::from_utf8(out).expect("text")
+        });
+        let numbers: Vec<u32> = text
+            .lines()
+            .map(|line| {
+                assert_eq!(line.len(), 100, "torn: {line}");
+                line.parse().expect("a number")
+            })
+            .collect();
+        assert!(numbers.is_sorted_by(|a, b| a < b), "repeated or swapped");
+        assert_eq!(numbers.last(), Some(&4999));
+        if max_files == 1000 {
+            assert_eq!(numbers.len(), 5000, "nothing left out");
+        }
+    }
+}
+
+#[test]
 fn following_goes_on_across_restarts_and_ends_with_the_pod() {
     let run = Run::new(Rotation::default());
     run.tell(0, running(), false);

@@ -119,14 +119,15 @@ pub(in crate::network) fn send_udp(
     }
     let real = permitted(pod, remote, Protocol::Udp)?;
     let flow = flow(pod, queue, (local, real.is_ipv6()))?;
+    let is_known = flow.lock().peers.contains_key(&real);
+    if !is_known {
+        elsewhere(pod, remote, real, Protocol::Udp)?;
+    }
     {
         let mut state = flow.lock();
-        if !state.peers.contains_key(&real) {
-            elsewhere(pod, remote, real, Protocol::Udp)?;
-            if state.peers.len() >= PEERS_PER_FLOW {
-                let one = state.peers.keys().next().copied();
-                one.and_then(|peer| state.peers.remove(&peer));
-            }
+        if state.peers.len() >= PEERS_PER_FLOW && !is_known {
+            let one = state.peers.keys().next().copied();
+            one.and_then(|peer| state.peers.remove(&peer));
         }
         state.used = Instant::now();
         state.peers.insert(real, remote);
@@ -154,6 +155,8 @@ fn sent(result: io::Result<usize>) -> Result<(), NetError> {
 
 fn flow(pod: &Arc<PodNetwork>, queue: &Arc<UdpQueue>, key: Key) -> Result<Arc<Flow>, NetError> {
     let outside = pod.outside();
+    // Dropped after the lock.
+    let mut gone = Vec::new();
     let mut flows = outside.flows.lock();
     if let Some(held) = flows.get(&key) {
         return Ok(Arc::clone(&held.flow));
@@ -166,7 +169,7 @@ fn flow(pod: &Arc<PodNetwork>, queue: &Arc<UdpQueue>, key: Key) -> Result<Arc<Fl
         let used = |held: &Held| held.flow.lock().used;
         let silent = flows.iter().min_by_key(|(_, held)| used(held));
         let silent = silent.map(|(key, _)| *key);
-        silent.and_then(|key| flows.remove(&key));
+        gone.extend(silent.and_then(|key| flows.remove(&key)));
     }
     let sockets = &pod.switch().machine().sockets;
     let permits = [permit(sockets)?, permit(sockets)?];
@@ -232,9 +235,10 @@ async fn receive(
             continue;
         }
         let own = flows.get(&key);
-        if own.is_some_and(|own| Arc::ptr_eq(&own.flow, &flow)) {
-            flows.remove(&key);
-        }
+        let own = own.is_some_and(|own| Arc::ptr_eq(&own.flow, &flow));
+        let held = own.then(|| flows.remove(&key));
+        drop(flows);
+        drop(held);
         return;
     }
 }
