@@ -198,13 +198,51 @@ fn an_unwritable_data_directory_is_named() {
 #[test]
 fn what_later_versions_will_do_is_refused_by_field() {
     let text = refused_pod(&format!(
-        "{HEAD}  containers:\n  - {{name: c, image: x, livenessProbe: {{tcpSocket: {{port: 1}}}}}}\n  hostNetwork: true"
+        "{HEAD}  containers:\n  - {{name: c, image: x, securityContext: {{privileged: true}}}}\n  hostNetwork: true"
     ));
     assert!(
-        text.contains("spec.containers[0].livenessProbe") && text.contains("not supported yet"),
+        text.contains("spec.containers[0].securityContext.privileged")
+            && text.contains("not supported yet"),
         "{text}"
     );
     assert!(text.contains("spec.hostNetwork"), "{text}");
+}
+
+#[test]
+fn validate_prints_the_defaulted_objects_or_the_servers_words() {
+    let place = Place::new();
+    place.file("a.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: m}\n---\napiVersion: v1\nkind: Service\nmetadata: {name: s}\nspec: {ports: [{port: 80}]}\n");
+    place.file(
+        "b.yaml",
+        &format!("{HEAD}  containers:\n  - {{name: c, image: nowhere}}"),
+    );
+    let ran = place.peapod(&["validate", "a.yaml", "b.yaml"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert_eq!(
+        ran.stdout,
+        "configmap/m valid\nservice/s valid\npod/p valid\n"
+    );
+    let ran = place.peapod(&["validate", "-o", "json", "b.yaml"]);
+    let pod = ran.object();
+    assert_eq!(
+        pod["spec"]["containers"][0]["imagePullPolicy"], "Always",
+        "I1"
+    );
+    assert_eq!(pod["spec"]["terminationGracePeriodSeconds"], 30);
+    let ran = place.peapod(&["validate", "-o", "yaml", "a.yaml"]);
+    assert!(ran.stdout.contains("kind: List"), "{}", ran.stdout);
+    place.file(
+        "bad.yaml",
+        &format!("{HEAD}  containers:\n  - {{name: C, image: x}}"),
+    );
+    let ran = place.peapod(&["validate", "bad.yaml", "b.yaml"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (2, ""));
+    assert!(
+        ran.stderr
+            .contains("spec.containers[0].name: Invalid value: \"C\": a lowercase RFC 1123 label"),
+        "{}",
+        ran.stderr
+    );
 }
 
 #[test]

@@ -228,3 +228,37 @@ fn e2_pre_stop_runs_when_a_probe_has_the_container_killed() {
         assert!(asked(&ran, "/prestop"), "{kind}: {}", ran.stderr);
     }
 }
+
+// conformance: [sig-node] Container Lifecycle Hook when create a pod with lifecycle hook should execute poststart exec hook properly (lifecycle_hook.go)
+// conformance: [sig-node] Container Lifecycle Hook when create a pod with lifecycle hook should execute prestop exec hook properly (lifecycle_hook.go)
+#[test]
+fn e1_e2_e4_hooks_by_exec_run_in_their_container() {
+    let manifest = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec:\n  terminationGracePeriodSeconds: 30\n  containers:\n  - name: c\n    \
+         image: busybox:1.28\n    command: [sh, -c, 'until test -f /started; do sleep 0.1; done; echo started; sleep 600']\n    \
+         env: [{name: NAME, value: expanded}]\n    lifecycle:\n      postStart: {exec: {command: [sh, -c, 'echo $0 >/started', $(NAME)]}}\n      \
+         preStop: {exec: {command: [sh, -c, 'cat /started >/dev/termination-log']}}\n";
+    let ran = Place::with_images().run(manifest, &["--timeout", "20s"]);
+    assert_eq!(ran.output_of("c"), ["started"], "{}", ran.stderr);
+    assert_eq!(
+        ran.terminated("c")["message"],
+        "$(NAME)\n",
+        "E4: nothing is expanded: {}",
+        ran.stderr
+    );
+    assert_eq!(ran.container("c")["restartCount"], 0);
+}
+
+#[test]
+fn e4_a_command_that_exits_with_another_code_than_0_fails_its_hook() {
+    let manifest = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec:\n  restartPolicy: Never\n  containers:\n  - name: c\n    \
+         image: busybox:1.28\n    command: [sleep, '600']\n    lifecycle: {postStart: {exec: {command: [sh, -c, 'echo secret; exit 3']}}}\n";
+    let ran = Place::with_images().run(manifest, &["--timeout", "120s"]);
+    assert_eq!(ran.phase(), "Failed", "{}", ran.stderr);
+    assert!(ran.shows("PostStartHook failed"), "{}", ran.stderr);
+    assert!(
+        !ran.output_of("c")
+            .iter()
+            .any(|line| line.contains("secret")),
+        "E1"
+    );
+}

@@ -364,3 +364,68 @@ fn d15_a_sidecars_probes_count() {
     );
     assert_eq!(ran.container("c")["restartCount"], 0);
 }
+
+/// A shell in a container `c`.
+fn shell(script: &str, spec: &str, container: &str) -> String {
+    format!(
+        "apiVersion: v1\nkind: Pod\nmetadata: {{name: p}}\nspec:\n  terminationGracePeriodSeconds: 1\n{spec}  containers:\n  \
+         - name: c\n    image: busybox:1.28\n    command: [sh, -c, '{script}']\n{container}"
+    )
+}
+
+fn run_shell(manifest: &str, timeout: &str) -> Ran {
+    Place::with_images().run(manifest, &["--timeout", timeout])
+}
+
+// conformance: [sig-node] Probing container should be restarted with a exec "cat /tmp/health" liveness probe (container_probe.go)
+#[test]
+fn d8_a_container_whose_command_fails_is_killed() {
+    let script = "mkdir -p /tmp; echo ok >/tmp/health; sleep 5; rm /tmp/health; sleep 600";
+    let probe = liveness(
+        "exec: {command: [cat, /tmp/health]}, initialDelaySeconds: 2, timeoutSeconds: 30, periodSeconds: 1, failureThreshold: 1",
+    );
+    let ran = run_shell(&shell(script, NEVER, &probe), "120s");
+    assert_eq!(ran.phase(), "Failed", "{}", ran.stderr);
+    assert!(
+        ran.shows("Liveness probe failed: cat: "),
+        "D16: its output is told: {}",
+        ran.stderr
+    );
+    assert!(ran.shows("Container c failed liveness probe"));
+}
+
+// conformance: [sig-node] Probing container should *not* be restarted with a exec "cat /tmp/health" liveness probe (container_probe.go)
+#[test]
+fn d8_a_container_whose_command_succeeds_is_left_alone() {
+    let script = "mkdir -p /tmp; echo ok >/tmp/health; sleep 600";
+    let probe = liveness(
+        "exec: {command: [sh, -c, \"test \\\"$(cat /tmp/health)\\\" = $(WORD) && echo seen >>/tmp/seen\"]}, \
+         initialDelaySeconds: 2, timeoutSeconds: 30, periodSeconds: 1, failureThreshold: 1",
+    ) + "    env: [{name: WORD, value: ok}]\n    lifecycle: {preStop: {exec: {command: [sh, -c, \"cat /tmp/seen >/dev/termination-log\"]}}}\n";
+    let manifest = shell(script, "", &probe).replace("PeriodSeconds: 1\n", "PeriodSeconds: 30\n");
+    let ran = run_shell(&manifest, "15s");
+    assert_eq!(restarts(&ran), 0, "{}", ran.stderr);
+    assert!(!ran.shows("Liveness probe failed"), "{}", ran.stderr);
+    let message = ran.terminated("c")["message"].clone();
+    assert!(
+        message
+            .as_str()
+            .is_some_and(|message| message.starts_with("seen\n")),
+        "it was asked: {message}"
+    );
+}
+
+// conformance: [sig-node] Probing container should be restarted with an exec liveness probe with timeout (container_probe.go)
+#[test]
+fn d8_a_command_that_takes_longer_than_its_time_has_failed() {
+    let probe = liveness(
+        "exec: {command: [sh, -c, \"sleep 600\"]}, timeoutSeconds: 1, periodSeconds: 1, failureThreshold: 1",
+    );
+    let ran = run_shell(&shell("sleep 600", NEVER, &probe), "120s");
+    assert_eq!(ran.phase(), "Failed", "{}", ran.stderr);
+    assert!(
+        ran.shows(
+            "Liveness probe failed: command timed out: \"sh -c sleep 600\" timed out after 1s"
+        )
+    );
+}

@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::harness::{Place, guest, until};
 
+#[expect(clippy::print_stderr, reason = "a test that is not run has to say so")]
 /// Whether the programs are there. Where everything is tested they have to be; elsewhere a test says that it was not run.
 fn tools() -> bool {
     let missing: Vec<_> = ["docker-registry", "skopeo"]

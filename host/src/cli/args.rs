@@ -50,6 +50,8 @@ impl Global {
 pub(super) enum Command {
     /// Run the pods of manifests until each has ended
     Run(Run),
+    /// Check manifests, and print what they say with everything they leave out
+    Validate(Validate),
     /// Run a command in a container of a pod that a running peapod has
     #[cfg(unix)]
     Exec(Exec),
@@ -58,6 +60,19 @@ pub(super) enum Command {
     /// Work with the images in the local store
     #[command(subcommand)]
     Image(Image),
+}
+
+#[derive(ClapArgs)]
+pub(super) struct Validate {
+    /// Manifests: files, directories (their *.yaml, *.yml and *.json), or - for standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub(super) files: Vec<PathBuf>,
+    /// Print the objects with their defaults, as an API server would keep them
+    #[arg(short, long, value_enum, value_name = "FORMAT")]
+    pub(super) output: Option<Format>,
+    /// Where Services' addresses come from
+    #[arg(long, value_name = "CIDR", default_value = "10.89.0.0/16")]
+    pub(super) service_cidr: Ipv4Net,
 }
 
 #[derive(ClapArgs)]

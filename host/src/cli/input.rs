@@ -74,9 +74,6 @@ pub(super) fn read(
         Ok(services) => inputs.services = services,
         Err(more) => faults.extend(more.iter().map(ToString::to_string)),
     }
-    if faults.is_empty() && inputs.pods.is_empty() {
-        faults.push("no pods in these manifests".into());
-    }
     if faults.is_empty() {
         Ok(inputs)
     } else {

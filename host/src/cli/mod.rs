@@ -18,6 +18,7 @@ mod status_line;
 mod summary;
 #[cfg(unix)]
 mod terminal;
+mod validate;
 
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
@@ -56,6 +57,7 @@ pub fn main() -> ExitCode {
         Command::Run(run) => run::run(run, &args.global),
         #[cfg(unix)]
         Command::Exec(exec) => exec::run(exec, &args.global),
+        Command::Validate(args) => validate::run(&args),
         Command::Logs(logs) => logs::run(logs, &args.global),
         Command::Image(image) => image::run(image, &args.global),
     };

@@ -40,6 +40,9 @@ pub(super) fn run(args: Run, global: &Global) -> anyhow::Result<u8> {
         Ok(inputs) => inputs,
         Err(faults) => return Ok(refuse(&faults)),
     };
+    if inputs.pods.is_empty() {
+        return Ok(refuse(&["no pods in these manifests".into()]));
+    }
     let data_dir = global.data_dir()?;
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -53,7 +56,7 @@ pub(super) fn run(args: Run, global: &Global) -> anyhow::Result<u8> {
     status
 }
 
-fn refuse(faults: &[String]) -> u8 {
+pub(super) fn refuse(faults: &[String]) -> u8 {
     for fault in faults {
         complain(format_args!("{fault}"));
     }

@@ -11,7 +11,11 @@ use crate::store::StoredPod;
 
 /// The objects, as `kubectl get -o json` or `-o yaml` prints them: one by itself, several as a List.
 pub(super) fn objects(pods: &[StoredPod], format: Format) -> anyhow::Result<()> {
-    let mut values: Vec<Value> = pods.iter().map(value).collect();
+    documents(pods.iter().map(value).collect(), format)
+}
+
+/// Any objects, in the same form.
+pub(super) fn documents(mut values: Vec<Value>, format: Format) -> anyhow::Result<()> {
     let document = match values.len() {
         1 => values.remove(0),
         _ => object::list(values),

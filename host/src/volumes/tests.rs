@@ -506,9 +506,10 @@ async fn an_image_volume_is_a_read_only_folder_of_its_layers() {
         layers: vec![layer],
         ..Image::nowhere()
     };
-    let mut images = place.world.images.lock().expect("unpoisoned");
-    images.insert("data:1".into(), Arc::new(found));
-    drop(images);
+    {
+        let mut images = place.world.images.lock().expect("unpoisoned");
+        images.insert("data:1".into(), Arc::new(found));
+    }
     let pod = pod(image("data:1"));
     let ready = place.mount(&pod).await.expect("ready");
     let mount = mounted(&ready);

@@ -540,7 +540,8 @@ async fn l15_a_command_runs_in_a_running_container_and_in_no_other() {
     assert_eq!(refused("c").to_string(), "container not found (\"c\")");
     test.until(phase(Phase::Running)).await;
     let exec = test.running.exec(&pod, &c, command("ls -l /")).await;
-    assert_eq!(exec.ok().expect("runs").wait().await.code, 3);
+    let Ok(exec) = exec else { panic!("it runs") };
+    assert_eq!(exec.wait().await.code, 3);
     let other = test.running.exec(&pod, &x, command("ls")).await;
     assert_eq!(other.err(), Some(refused("x")));
     let other = test.running.exec(&"other".into(), &c, command("ls")).await;
