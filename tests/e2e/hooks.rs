@@ -135,6 +135,7 @@ fn e2_a_failed_pre_stop_hook_is_told_and_the_container_is_stopped_all_the_same()
 }
 
 // conformance: [sig-node] Lifecycle Sleep Hook when create a pod with lifecycle hook using sleep action valid prestop hook using sleep action (lifecycle_hook.go)
+// conformance: [sig-node] Lifecycle Sleep Hook when create a pod with lifecycle hook using sleep action ignore terminated container (lifecycle_hook.go)
 #[test]
 fn e6_a_sleeping_pre_stop_hook_delays_term() {
     let begun = Instant::now();
@@ -147,7 +148,6 @@ fn e6_a_sleeping_pre_stop_hook_delays_term() {
         ran.stderr
     );
     assert_eq!(ran.terminated("c")["exitCode"], 143);
-    // conformance: [sig-node] Lifecycle Sleep Hook when create a pod with lifecycle hook using sleep action ignore terminated container (lifecycle_hook.go)
     let begun = Instant::now();
     let hooks = "preStop: {sleep: {seconds: 500}}";
     let spec = "  restartPolicy: Never\n  terminationGracePeriodSeconds: 500\n";

@@ -228,6 +228,7 @@ fn d6_a_startup_probe_that_never_succeeds_has_the_container_killed() {
 }
 
 // conformance: [sig-node] Probing container should *not* be restarted by liveness probe because startup probe delays it (container_probe.go)
+// conformance: [sig-node] Probing container should be restarted by liveness probe after startup probe enables it (container_probe.go)
 #[test]
 fn d4_a_startup_probe_delays_the_liveness_probe() {
     let probes = format!(
@@ -241,7 +242,6 @@ fn d4_a_startup_probe_delays_the_liveness_probe() {
         ran.stderr
     );
     assert!(!ran.shows("Liveness probe"), "{}", ran.stderr);
-    // conformance: [sig-node] Probing container should be restarted by liveness probe after startup probe enables it (container_probe.go)
     let ran = run(&agnhost("netexec, --ready-after=2", NEVER, &probes));
     assert!(
         ran.shows("Container c failed liveness probe"),

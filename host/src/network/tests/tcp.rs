@@ -74,7 +74,7 @@ async fn all_addresses_and_the_pods_own_are_reachable_from_everywhere() {
 }
 
 #[tokio::test]
-async fn v6_is_a_loopback_of_its_own() {
+async fn ipv6_is_a_loopback_of_its_own() {
     let net = pod(&network(), "a");
     let v6 = listen(&net, "[::1]:80");
     connect(&net, address("[::1]:80")).await.unwrap();
