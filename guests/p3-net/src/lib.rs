@@ -132,7 +132,10 @@ async fn deaf(port: u16) -> Result<String, ErrorCode> {
     drop(writer);
     sent.await?;
 
-    let (waiting, peer) = (UdpSocket::create(IpAddressFamily::Ipv4)?, UdpSocket::create(IpAddressFamily::Ipv4)?);
+    let (waiting, peer) = (
+        UdpSocket::create(IpAddressFamily::Ipv4)?,
+        UdpSocket::create(IpAddressFamily::Ipv4)?,
+    );
     waiting.bind(loopback(port))?;
     peer.bind(loopback(port + 1))?;
     let (heard, told) = both(waiting.receive(), async {
