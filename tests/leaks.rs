@@ -108,7 +108,7 @@ fn pods_that_ended_leave_nothing_behind() {
     let pods = std::env::var("LEAK_PODS")
         .ok()
         .and_then(|text| text.parse().ok());
-    let batches = pods.unwrap_or(2000_usize).div_ceil(BATCH).max(4);
+    let batches = pods.unwrap_or(4000_usize).div_ceil(BATCH).max(4);
     let place = tempfile::tempdir().expect("a folder");
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -130,7 +130,7 @@ fn pods_that_ended_leave_nothing_behind() {
             },
         })
         .expect("a host");
-        // What a host needs once (compiled code, pools, the log of the last 10,000 changes) is there after the first batches.
+        // What a host needs once (compiled code, pools, the last 10,000 changes and as many events) is there after the first batches.
         let warm = batches * 3 / 4;
         for number in 0..warm {
             batch(&mut app, number).await;
