@@ -307,7 +307,7 @@ mod tests {
 
     #[test]
     fn damaged_documents_are_refused_in_one_line_and_nothing_worse() {
-        let seeds = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/seeds/oci_manifest");
+        let seeds = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/seeds/oci_manifest");
         let mut seed = 0x9e37_79b9_7f4a_7c15_u64;
         let mut next = |below: usize| {
             seed ^= seed << 13;

@@ -3,7 +3,7 @@
 #![no_main]
 
 #[allow(dead_code, missing_docs, reason = "the room as it stands, for one of its uses")]
-#[path = "../../host/src/layers/mod.rs"]
+#[path = "../../src/layers/mod.rs"]
 mod layers;
 
 use std::path::Path;

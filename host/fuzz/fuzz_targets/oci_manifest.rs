@@ -3,10 +3,10 @@
 #![no_main]
 
 #[allow(dead_code, missing_docs, reason = "a room's file as it stands, for one of its uses")]
-#[path = "../../host/src/images/config.rs"]
+#[path = "../../src/images/config.rs"]
 mod config;
 #[allow(dead_code, missing_docs, reason = "a room's file as it stands, for one of its uses")]
-#[path = "../../host/src/images/digest.rs"]
+#[path = "../../src/images/digest.rs"]
 mod digest;
 
 use config::Document;
