@@ -141,6 +141,8 @@ pub(super) struct Wants {
     pub(super) p3: bool,
     /// `wasi:http`, of 0.2 and, with it, of 0.3.
     pub(super) http: bool,
+    /// `peapod:pod/signals`, which every linker has.
+    pub(super) signals: bool,
 }
 
 /// Everything a guest may import.

@@ -74,19 +74,18 @@ impl Wants {
     pub(super) fn of(engine: &WasmEngine, component: &Component) -> Self {
         let p3 = |name: &str| name.starts_with("wasi:") && name.contains("@0.3.");
         let kind = component.component_type();
-        Self {
-            p3: imports(engine, component).any(|name| p3(&name))
-                || kind.exports(engine.wasmtime()).any(|(name, _)| p3(name)),
-            http: imports(engine, component).any(|name| name.starts_with("wasi:http/")),
+        let mut wants = Self {
+            p3: kind.exports(engine.wasmtime()).any(|(name, _)| p3(name)),
+            http: false,
+            signals: false,
+        };
+        for (name, _) in kind.imports(engine.wasmtime()) {
+            wants.p3 |= p3(name);
+            wants.http |= name.starts_with("wasi:http/");
+            wants.signals |= name.starts_with(SIGNALS);
         }
+        wants
     }
-}
-
-fn imports(engine: &WasmEngine, component: &Component) -> impl Iterator<Item = String> {
-    let kind = component.component_type();
-    let names = kind.imports(engine.wasmtime());
-    let names: Vec<_> = names.map(|(name, _)| name.to_owned()).collect();
-    names.into_iter()
 }
 
 impl Program {
@@ -111,8 +110,7 @@ impl Program {
             engine: Arc::clone(engine),
             entry,
             // Signals of a server go to the server, not to whichever request asks first.
-            takes_signals: !http
-                && imports(engine, component).any(|name| name.starts_with(SIGNALS)),
+            takes_signals: !http && wants.signals,
         })
     }
 }

@@ -2,9 +2,8 @@
 
 use k8s_openapi::api::core::v1 as k8s;
 
-use super::{not_yet, object_meta};
+use super::{no_finalizers, object_meta};
 use crate::manifest::fault::{Faults, FieldFault};
-use crate::manifest::path::Path;
 use crate::model::{ConfigMap, Time};
 
 /// Converts a ConfigMap.
@@ -12,14 +11,9 @@ pub(in crate::manifest) fn config_map(
     object: &k8s::ConfigMap,
     created: Time,
 ) -> Result<ConfigMap, Vec<FieldFault>> {
-    if object.metadata.finalizers.is_some() {
-        let mut faults = Faults::default();
-        let path = Path::root("metadata");
-        not_yet(
-            &path.field("finalizers"),
-            "nothing here could remove them",
-            &mut faults,
-        );
+    let mut faults = Faults::default();
+    no_finalizers(&object.metadata, &mut faults);
+    if !faults.is_empty() {
         return Err(faults.into_vec());
     }
     let text = object.data.iter().flatten();

@@ -13,6 +13,7 @@ mod volume;
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1 as k8s;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta as KubeMeta;
 
 use super::fault::{FaultKind, Faults, FieldFault};
 use super::path::Path;
@@ -146,10 +147,7 @@ fn dns(spec: &k8s::PodSpec) -> Dns {
 }
 
 /// Metadata of an object that is no pod.
-fn object_meta(
-    metadata: &k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta,
-    created: Time,
-) -> ObjectMeta {
+fn object_meta(metadata: &KubeMeta, created: Time) -> ObjectMeta {
     ObjectMeta {
         uid: Uid::new(metadata.uid.as_deref().unwrap_or_default()),
         name: metadata.name.clone().unwrap_or_default(),
@@ -168,10 +166,7 @@ fn protocol(text: Option<&str>) -> Protocol {
     }
 }
 
-fn meta(
-    metadata: &k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta,
-    created: Time,
-) -> PodMeta {
+fn meta(metadata: &KubeMeta, created: Time) -> PodMeta {
     PodMeta {
         uid: PodUid::new(metadata.uid.as_deref().unwrap_or_default()),
         name: PodName::new(metadata.name.as_deref().unwrap_or_default()),
@@ -207,6 +202,15 @@ fn restart_policy(path: &Path<'_>, text: &str, faults: &mut Faults) -> RestartPo
             faults.unsupported(path, text, &["Always", "OnFailure", "Never"]);
             RestartPolicy::Always
         }
+    }
+}
+
+/// Refuses an object that is to wait for somebody before it goes.
+fn no_finalizers(metadata: &KubeMeta, faults: &mut Faults) {
+    if metadata.finalizers.is_some() {
+        let path = Path::root("metadata");
+        let path = path.field("finalizers");
+        not_yet(&path, "nothing here could remove them", faults);
     }
 }
 

@@ -5,21 +5,14 @@ use k8s_openapi::api::core::v1 as k8s;
 
 use serde_json::Value;
 
-use super::not_yet;
+use super::{no_finalizers, not_yet};
 use crate::manifest::fault::{Faults, FieldFault};
 use crate::manifest::path::Path;
 use crate::model::NODE_NAME;
 
 /// Refuses each field in use that would have to be ignored.
 pub(super) fn check(object: &k8s::Pod, faults: &mut Faults) {
-    let metadata = Path::root("metadata");
-    if object.metadata.finalizers.is_some() {
-        not_yet(
-            &metadata.field("finalizers"),
-            "nothing here could remove them",
-            faults,
-        );
-    }
+    no_finalizers(&object.metadata, faults);
     let Some(spec) = &object.spec else { return };
     let path = Path::root("spec");
     pod(&path, spec, faults);

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use k8s_openapi::api::core::v1 as k8s;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
-use super::{not_yet, object_meta, protocol, seconds};
+use super::{no_finalizers, not_yet, object_meta, protocol, seconds};
 use crate::manifest::fault::{Faults, FieldFault};
 use crate::manifest::path::Path;
 use crate::model::{Seconds, Service, ServicePort, ServiceType, SessionAffinity, TargetPort, Time};
@@ -14,9 +14,7 @@ use crate::model::{Seconds, Service, ServicePort, ServiceType, SessionAffinity, 
 #[rustfmt::skip]
 pub(in crate::manifest) fn refusals(object: &k8s::Service) -> Result<(), Vec<FieldFault>> {
     let mut faults = Faults::default();
-    let finalizers = object.metadata.finalizers.is_some();
-    let metadata = Path::root("metadata");
-    if finalizers { not_yet(&metadata.field("finalizers"), "nothing here could remove them", &mut faults) }
+    no_finalizers(&object.metadata, &mut faults);
     let Some(spec) = &object.spec else { return Ok(()) };
     let path = Path::root("spec");
     let external = spec.type_.as_deref() == Some("ExternalName");
