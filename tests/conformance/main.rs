@@ -1,0 +1,141 @@
+//! Renders docs/conformance.md: which rule of Kubernetes' behaviour, and which test of its suites, is held by which test of ours. Fails when
+//! the page is not what the tests say; `UPDATE_CONFORMANCE=1 cargo test --test conformance` writes it anew.
+
+#![expect(clippy::expect_used, reason = "tests end by panics")]
+
+mod rules;
+mod scan;
+mod suite;
+
+use std::fmt::Write;
+
+use rules::{RECORDED, RULES, exists, rules, rules_table};
+use scan::{Test, root, scan};
+use suite::{LATER, SUITE, covered, is_conformance, suite};
+
+fn page(tests: &[Test]) -> String {
+    let (table, named, recorded) = rules_table(tests);
+    let all: usize = RULES.iter().map(|(_, _, rules)| rules.len()).sum();
+    let suite = suite(tests);
+    let beyond: usize = suite
+        .iter()
+        .map(|(file, names)| names.len() - covered(&suite, file))
+        .sum();
+    let (mut areas, mut files, mut have, mut of) = (String::new(), String::new(), 0, 0);
+    for (area, list) in SUITE {
+        let ours: usize = list.iter().map(|(file, _)| covered(&suite, file)).sum();
+        let total: usize = list.iter().map(|(_, total)| total).sum();
+        let _ = writeln!(areas, "| {area} | {ours} | {total} |");
+        (have, of) = (have + ours, of + total);
+        for (file, total) in *list {
+            let _ = writeln!(files, "| {file} | {} | {total} |", covered(&suite, file));
+        }
+    }
+    for (area, total) in LATER {
+        let _ = writeln!(areas, "| {area} | 0 | {total} |");
+        of += total;
+    }
+    let mut names = String::new();
+    for (file, tests) in &suite {
+        let _ = write!(
+            names,
+            "\n### {file}\n\n| test of Kubernetes | ours |\n|---|---|\n"
+        );
+        for (name, ours) in tests {
+            let more = if is_conformance(file, name) {
+                ""
+            } else {
+                " (+)"
+            };
+            let name = name.replace('|', "\\|").replace('*', "\\*");
+            let ours: Vec<_> = ours.iter().map(|name| format!("`{name}`")).collect();
+            let _ = writeln!(names, "| {name}{more} | {} |", ours.join("<br>"));
+        }
+    }
+    format!(
+        "<!-- Written by tests/conformance: UPDATE_CONFORMANCE=1 cargo test --test conformance -->
+
+# What holds peapod to Kubernetes' behaviour
+
+This page is made of the names of tests and of the comments above them; `tests/conformance` fails when it is not what they say. Files are
+those of `host/src`, unless they begin with `tests/`.
+
+- Of **{all}** rules, **{named}** have a test that names them, **{recorded}** more are held by recorded answers of a real API server alone, and
+  {rest} have neither. A test that names a rule holds some of it, not always every word.
+- Of **{of}** conformance tests of Kubernetes 1.36 that, by our reading, wasm guests could pass, **{have}** have a test of ours for the same
+  behaviour. {beyond} more of ours follow tests of Kubernetes that are not of the conformance suite.
+
+**This is not conformance.** The suite starts Linux images, which cannot run here, against an API server, which is not there: it was never run
+against peapod. Guests of wasm stand in for its images, and what they cannot see (users, groups, some modes) is looked at from outside or
+not at all. Peapod behaves as the tests listed here ask; it is not a conformant Kubernetes. The whole suite has 446 tests; those left out
+of the count need what a wasm host has no meaning for, such as users, cgroups and storage drivers, or APIs that are optional here.
+
+## Rules
+{table}
+## Tests of Kubernetes' suites
+
+| area | with a test of ours | of |
+|---|---|---|
+{areas}
+The first three by file:
+
+| file | with a test of ours | of |
+|---|---|---|
+{files}
+Marked (+): not of the conformance suite, or not counted in it above.
+{names}",
+        rest = all - named - recorded,
+    )
+}
+
+#[test]
+fn tests_claim_only_rules_that_exist() {
+    let found = scan();
+    let mut faults = found.faults;
+    for test in &found.tests {
+        let name = test.name.rsplit("::").next().expect("a name");
+        // The sample pods of the project's founding articles are called s1 to s9.
+        let claimed = rules(name).into_iter().filter(|(letter, _)| *letter != 'S');
+        faults.extend(
+            claimed
+                .filter(|rule| !exists(*rule))
+                .map(|(letter, number)| {
+                    format!("{}: there is no rule {letter}{number}", test.name)
+                }),
+        );
+    }
+    let suite = suite(&found.tests);
+    for (file, total) in SUITE.iter().flat_map(|(_, files)| *files) {
+        let ours = covered(&suite, file);
+        if ours > *total {
+            faults.push(format!(
+                "{file}: {ours} conformance tests named, of {total}"
+            ));
+        }
+    }
+    for (_, file) in RECORDED {
+        if !root().join("tests/golden").join(file).is_file() {
+            faults.push(format!("tests/golden/{file}: not there"));
+        }
+    }
+    assert!(faults.is_empty(), "{faults:#?}");
+}
+
+#[test]
+fn the_page_is_what_the_tests_say() {
+    let page = page(&scan().tests);
+    let path = root().join("docs/conformance.md");
+    if std::env::var_os("UPDATE_CONFORMANCE").is_some() {
+        std::fs::create_dir_all(root().join("docs")).expect("docs");
+        std::fs::write(&path, &page).expect("the page");
+    }
+    let there = std::fs::read_to_string(&path).unwrap_or_default();
+    let first = there
+        .lines()
+        .zip(page.lines())
+        .find(|(there, page)| there != page);
+    assert!(
+        there == page,
+        "docs/conformance.md is old; UPDATE_CONFORMANCE=1 cargo test --test conformance writes it anew; the first difference: {first:#?}"
+    );
+}
