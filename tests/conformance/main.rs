@@ -7,51 +7,21 @@ mod rules;
 mod scan;
 mod suite;
 
-use std::fmt::Write;
-
 use rules::{RECORDED, RULES, exists, rules, rules_table};
 use scan::{Test, root, scan};
-use suite::{LATER, SUITE, covered, is_conformance, suite};
+use suite::{Tables, stale, tables};
 
 fn page(tests: &[Test]) -> String {
     let (table, named, recorded) = rules_table(tests);
     let all: usize = RULES.iter().map(|(_, _, rules)| rules.len()).sum();
-    let suite = suite(tests);
-    let beyond: usize = suite
-        .iter()
-        .map(|(file, names)| names.len() - covered(&suite, file))
-        .sum();
-    let (mut areas, mut files, mut have, mut of) = (String::new(), String::new(), 0, 0);
-    for (area, list) in SUITE {
-        let ours: usize = list.iter().map(|(file, _)| covered(&suite, file)).sum();
-        let total: usize = list.iter().map(|(_, total)| total).sum();
-        let _ = writeln!(areas, "| {area} | {ours} | {total} |");
-        (have, of) = (have + ours, of + total);
-        for (file, total) in *list {
-            let _ = writeln!(files, "| {file} | {} | {total} |", covered(&suite, file));
-        }
-    }
-    for (area, total) in LATER {
-        let _ = writeln!(areas, "| {area} | 0 | {total} |");
-        of += total;
-    }
-    let mut names = String::new();
-    for (file, tests) in &suite {
-        let _ = write!(
-            names,
-            "\n### {file}\n\n| test of Kubernetes | ours |\n|---|---|\n"
-        );
-        for (name, ours) in tests {
-            let more = if is_conformance(file, name) {
-                ""
-            } else {
-                " (+)"
-            };
-            let name = name.replace('|', "\\|").replace('*', "\\*");
-            let ours: Vec<_> = ours.iter().map(|name| format!("`{name}`")).collect();
-            let _ = writeln!(names, "| {name}{more} | {} |", ours.join("<br>"));
-        }
-    }
+    let Tables {
+        have,
+        of,
+        beyond,
+        areas,
+        files,
+        names,
+    } = tables(tests);
     format!(
         "<!-- Written by tests/conformance: UPDATE_CONFORMANCE=1 cargo test --test conformance -->
 
@@ -104,15 +74,7 @@ fn tests_claim_only_rules_that_exist() {
                 }),
         );
     }
-    let suite = suite(&found.tests);
-    for (file, total) in SUITE.iter().flat_map(|(_, files)| *files) {
-        let ours = covered(&suite, file);
-        if ours > *total {
-            faults.push(format!(
-                "{file}: {ours} conformance tests named, of {total}"
-            ));
-        }
-    }
+    faults.extend(stale(&found.tests));
     for (_, file) in RECORDED {
         if !root().join("tests/golden").join(file).is_file() {
             faults.push(format!("tests/golden/{file}: not there"));

@@ -59,13 +59,15 @@ pub(crate) fn scan_file(file: &str, text: &str, found: &mut Scan) {
         if let Some(comment) = line.strip_prefix("//") {
             let comment = comment.trim_start_matches('/').trim();
             if let Some(other) = comment.strip_prefix("conformance:") {
-                if suite_test(other).is_none() || !line.starts_with("// conformance: [sig-") {
+                let claims = one_by_one(other.trim());
+                let well = claims.iter().all(|claim| suite_test(claim).is_some());
+                if !well || !line.starts_with("// conformance: [sig-") {
                     let form = "// conformance: [sig-node] name (file.go)";
                     found
                         .faults
                         .push(format!("{place}: not of the form `{form}`"));
                 }
-                stands_for.push(other.trim().to_owned());
+                stands_for.extend(claims);
             }
         } else if line.starts_with("#[test]") || line.starts_with("#[tokio::test") {
             test = true;
@@ -84,6 +86,25 @@ pub(crate) fn scan_file(file: &str, text: &str, found: &mut Scan) {
             stands_for.clear();
         }
     }
+}
+
+/// `a {b|c} d` is two names.
+fn one_by_one(text: &str) -> Vec<String> {
+    let Some((head, (choices, tail))) = text
+        .split_once('{')
+        .and_then(|(head, rest)| Some((head, rest.split_once('}')?)))
+    else {
+        return vec![text.to_owned()];
+    };
+    let tails = one_by_one(tail);
+    let choices = choices.split('|');
+    choices
+        .flat_map(|choice| {
+            tails
+                .iter()
+                .map(move |tail| format!("{head}{choice}{tail}"))
+        })
+        .collect()
 }
 
 pub(crate) fn function(line: &str) -> Option<&str> {
