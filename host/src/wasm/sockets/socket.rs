@@ -53,7 +53,7 @@ impl Socket {
         net: &Arc<PodNetwork>,
         family: Family,
     ) -> Result<Self, NetError> {
-        let socket = TcpSocket::of(memory, net, family)?;
+        let socket = TcpSocket::new(net, family, Some(memory))?;
         Ok(Self::of(State::Open(socket), TcpOptions::default(), family))
     }
 
