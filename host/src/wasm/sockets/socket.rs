@@ -96,6 +96,14 @@ impl Socket {
         Ok(stream)
     }
 
+    /// The socket while it neither listens nor is connected.
+    pub(super) fn unspent(&mut self) -> Result<&mut TcpSocket, NetError> {
+        match &mut self.state {
+            State::Open(socket) => Ok(socket),
+            _ => Err(NetError::InvalidState),
+        }
+    }
+
     pub(super) fn local_address(&self) -> Option<std::net::SocketAddr> {
         match &self.state {
             State::Open(open) => open.local_address(),
