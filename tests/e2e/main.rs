@@ -29,6 +29,7 @@ mod running;
 mod samples;
 mod sandbox;
 mod scale;
+mod services;
 mod shell;
 mod volume_config_map;
 mod volume_downward;
