@@ -22,6 +22,7 @@ mod logs;
 mod network;
 mod pods;
 mod probes;
+mod probes_of_sidecars;
 mod processes;
 mod registry;
 mod resources;
