@@ -6,6 +6,7 @@ mod golden_defaulting;
 mod golden_tables;
 mod golden_validation;
 mod loading;
+mod oracle;
 mod probes;
 mod rules;
 mod secrets;
