@@ -30,6 +30,7 @@ mod samples;
 mod sandbox;
 mod scale;
 mod shell;
+mod validate;
 mod volume_config_map;
 mod volume_downward;
 mod volume_empty_dir;
