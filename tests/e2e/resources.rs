@@ -206,3 +206,49 @@ fn j4_a_port_of_the_machine_is_one_pods_at_a_time() {
     assert!(ran.shows(message), "{}", ran.stderr);
     assert!(ran.at("first end") < ran.at("second start"));
 }
+
+#[test]
+fn j5_a_pod_runs_where_it_chose_to_and_waits_where_it_did_not() {
+    let pods = sleepers(&[
+        (
+            "here",
+            "1m",
+            "\n  nodeSelector: {kubernetes.io/os: linux, disk: ssd}",
+        ),
+        ("there", "1m", "\n  nodeSelector: {disk: hdd}"),
+    ]);
+    let args = ["--node-label", "disk=ssd", "--events"];
+    let ran = Place::new().run(&pods, &[&args[..], &["--timeout", "3s"]].concat());
+    assert_eq!(ran.code, 124, "{}", ran.stderr);
+    let message = "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector. preemption: 0/1 nodes are available: \
+                   1 Preemption is not helpful for scheduling.";
+    assert!(ran.shows(message), "{}", ran.stderr);
+    assert!(
+        ran.shows("Successfully assigned default/here to peapod"),
+        "{}",
+        ran.stderr
+    );
+    assert!(
+        !ran.shows("Successfully assigned default/there"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
+fn c10_a_bound_pod_that_chose_another_node_is_rejected() {
+    let ran = Place::new().run(
+        &sleepers(&[(
+            "p",
+            "1m",
+            "\n  nodeName: peapod\n  nodeSelector: {disk: ssd}",
+        )]),
+        &[],
+    );
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+    assert_eq!(ran.status()["reason"], "NodeAffinity");
+    assert_eq!(
+        ran.status()["message"],
+        "Pod was rejected: Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector"
+    );
+}

@@ -10,4 +10,4 @@ mod turns;
 
 pub use memory::{Held, Memory};
 pub use quota::{PERIOD, Quota};
-pub use turns::{Account, Entry, Ticket, Turns, Weight};
+pub use turns::{Account, Entry, TURN, Ticket, Turns, Weight};

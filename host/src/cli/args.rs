@@ -7,6 +7,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use ipnet::Ipv4Net;
 
 use super::capacity::{self, Capacity};
+use super::node_label;
 use super::publish::{self, Wanted};
 use crate::model::{Amount, Time};
 use crate::network::EgressPolicy;
@@ -130,6 +131,10 @@ pub(super) struct Run {
     /// What pods may request in all: cpu, memory, ephemeral-storage, pods [default: what this machine has, and 110 pods]
     #[arg(long, value_parser = capacity::parse, value_name = "RESOURCE=QUANTITY,…")]
     pub(super) capacity: Option<Capacity>,
+    /// A label of this machine, for pods that choose their node (may be repeated) [default: kubernetes.io/os=linux, kubernetes.io/arch,
+    /// kubernetes.io/hostname=peapod]
+    #[arg(long = "node-label", value_parser = node_label::parse, value_name = "KEY=VALUE")]
+    pub(super) node_labels: Vec<(String, String)>,
     /// Run FILE where a manifest says image NAME (may be repeated)
     #[arg(long = "image", value_parser = image_override, value_name = "NAME=FILE")]
     pub(super) images: Vec<(String, PathBuf)>,

@@ -11,6 +11,7 @@ mod exec;
 mod image;
 mod input;
 mod logs;
+mod node_label;
 mod output;
 mod publish;
 mod run;

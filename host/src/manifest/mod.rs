@@ -32,3 +32,8 @@ pub use load::{
     same_names,
 };
 pub use status::status;
+
+/// What is wrong with a label, in the API server's words.
+pub fn label_faults(key: &str, value: &str) -> Vec<String> {
+    validate::label_faults(key, value)
+}
