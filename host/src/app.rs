@@ -60,6 +60,9 @@ pub struct Settings {
     pub node_labels: BTreeMap<String, String>,
 }
 
+/// How many events wait for whoever shows them: more than a start of some thousand pods makes at once.
+const HAPPENED_MAX: usize = 16 << 10;
+
 /// How containers' output is kept.
 #[derive(Clone, Copy, Default)]
 pub struct LogSettings {
@@ -75,8 +78,8 @@ pub struct App {
     pub store: Arc<ApiStore>,
     /// What containers write.
     pub logs: LogReader,
-    /// What happens to objects, each time it does.
-    pub happened: mpsc::UnboundedReceiver<Event>,
+    /// What happens to objects, each time it does; of a reader that falls far behind, not all of it.
+    pub happened: mpsc::Receiver<Event>,
     /// The events of the last hour.
     pub events: Arc<Mutex<EventBook>>,
     /// What the host itself has to say, beside its pods.
@@ -157,7 +160,7 @@ impl App {
             services: Arc::clone(&store) as Arc<dyn ServiceSource>,
             allocatable: settings.allocatable,
         };
-        let (told, happened) = mpsc::unbounded_channel();
+        let (told, happened) = mpsc::channel(HAPPENED_MAX);
         let events = Arc::new(Mutex::new(EventBook::new(NODE_NAME)));
         let recorder = Recorder {
             store: Arc::clone(&store),
@@ -306,7 +309,7 @@ struct Recorder {
     store: Arc<ApiStore>,
     clock: Arc<dyn Clock>,
     book: Arc<Mutex<EventBook>>,
-    told: mpsc::UnboundedSender<Event>,
+    told: mpsc::Sender<Event>,
 }
 
 impl Recorder {
@@ -314,7 +317,8 @@ impl Recorder {
         let mut book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
         let event = book.record(at, what).event;
         drop(book);
-        let _ignored = self.told.send(event);
+        // A guest can make events happen, and a terminal can stand still: what is too much is in the book alone.
+        let _full = self.told.try_send(event);
     }
 
     fn refusal(&self, refusal: &Refusal) {
@@ -347,7 +351,7 @@ impl Recorder {
         let what = Occurrence {
             about,
             kind: EventType::Warning,
-            reason: "FailedNodePort".to_owned(),
+            reason: "FailedNodePort",
             message: format!("node port {}: {}", fault.port, fault.error),
             component: "peapod",
         };

@@ -178,6 +178,7 @@ fn c2_what_never_fits_stays_pending_and_its_condition_says_why() {
     assert_eq!(ran.status()["containerStatuses"], serde_json::Value::Null);
 }
 
+// conformance: [sig-node] PodRejectionStatus Kubelet should reject pod when the node didn't have enough resource (pod_admission.go)
 #[test]
 fn c10_a_bound_pod_that_does_not_fit_is_rejected() {
     let ran = Place::new().run(

@@ -18,16 +18,7 @@ pub(super) fn check(object: &k8s::Pod, faults: &mut Faults) {
     pod(&path, spec, faults);
     let inits = path.field("initContainers");
     for (at, one) in spec.init_containers.iter().flatten().enumerate() {
-        let path = inits.index(at);
-        let sidecar = one.restart_policy.as_deref() == Some("Always");
-        if sidecar && one.restart_policy_rules.is_some() {
-            not_yet(
-                &path.field("restartPolicyRules"),
-                "rules of a sidecar",
-                faults,
-            );
-        }
-        container(&path, one, faults);
+        container(&inits.index(at), one, faults);
     }
     let mains = path.field("containers");
     for (at, one) in spec.containers.iter().enumerate() {

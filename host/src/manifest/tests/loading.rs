@@ -21,11 +21,7 @@ fn one(text: &str) -> LoadedPod {
 }
 
 fn faults(text: &str) -> Vec<String> {
-    read(text)
-        .unwrap_err()
-        .iter()
-        .map(ToString::to_string)
-        .collect()
+    read(text).unwrap_err().iter().map(super::said).collect()
 }
 
 /// A pod with these lines added to its specification and to its only container.
@@ -226,16 +222,21 @@ apiVersion: v1
 ---
 a: [
 ";
+    let told: Vec<String> = read(text)
+        .unwrap_err()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
     assert_eq!(
-        faults(text),
+        told,
         [
-            r#"pod.yaml: document 1: Pod "k": spec.containers[0].imagee: unknown field, did you mean "image"?"#,
-            r#"pod.yaml: document 1: Pod "k": spec.containers[1].envs: unknown field, did you mean "env"?"#,
-            r#"pod.yaml: document 1: Pod "k": spec.containers[1].imag: unknown field, did you mean "image"?"#,
-            r#"pod.yaml: document 2: Pod "m": spec.containers[1].name: Duplicate value: "a""#,
-            r#"pod.yaml: document 2: Pod "m": spec.hostNetwork: not supported yet: a pod has no part in the machine's network"#,
-            r#"pod.yaml: document 3: Deployment "d": kind: not supported yet: Deployment (apps/v1); this version runs Pods, with Services, ConfigMaps and Secrets"#,
-            r#"pod.yaml: document 4: Foo: no matches for kind "Foo" in version "v1""#,
+            r#"pod.yaml: document 1, line 7: Pod "k": spec.containers[0].imagee: unknown field, did you mean "image"?"#,
+            r#"pod.yaml: document 1, line 8: Pod "k": spec.containers[1].envs: unknown field, did you mean "env"?"#,
+            r#"pod.yaml: document 1, line 8: Pod "k": spec.containers[1].imag: unknown field, did you mean "image"?"#,
+            r#"pod.yaml: document 2, line 17: Pod "m": spec.containers[1].name: Duplicate value: "a""#,
+            r#"pod.yaml: document 2, line 14: Pod "m": spec.hostNetwork: not supported yet: a pod has no part in the machine's network"#,
+            r#"pod.yaml: document 3, line 20: Deployment "d": kind: not supported yet: Deployment (apps/v1); this version runs Pods, with Services, ConfigMaps and Secrets"#,
+            r#"pod.yaml: document 4, line 23: Foo: no matches for kind "Foo" in version "v1""#,
             "pod.yaml: document 5: line 27, column 1: while parsing a node, did not find expected node content",
         ]
     );
