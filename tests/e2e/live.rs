@@ -52,6 +52,7 @@ impl Live {
             logs: LogSettings::default(),
             containers: manifests.len(),
             allocatable: peapod::machine::allocatable(&place.data_dir()),
+            node_labels: Default::default(),
         })
         .expect("a host");
         drop(entered);

@@ -236,6 +236,27 @@ fn l13_what_has_no_log_is_refused_as_kubectl_refuses_it() {
 }
 
 #[test]
+fn l12_lines_without_end_of_several_containers_stay_apart() {
+    let place = Place::new();
+    place.run(&shells(&[("a", "printf half"), ("b", "echo b")]), &[]);
+    let all = place.peapod(&["logs", "p", "--all-containers"]);
+    assert_eq!(all.stdout, "half\nb\n");
+    let all = place.peapod(&["logs", "p", "--all-containers", "--prefix"]);
+    assert_eq!(all.stdout, "[pod/p/a] half\n[pod/p/b] b\n");
+    let alone = place.peapod(&["logs", "p", "a", "--since", "0"]);
+    assert_eq!(alone.stdout, "half", "no time is no limit");
+}
+
+#[test]
+fn l12_what_is_no_text_comes_back_byte_by_byte() {
+    let place = Place::new();
+    let script = r"printf 'a\377\000\r\nb\033[1m'";
+    place.run(&shell(script, "Never", ""), &[]);
+    let logs = place.command(&["logs", "p"]).output().expect("peapod runs");
+    assert_eq!(logs.stdout, b"a\xff\0\r\nb\x1b[1m");
+}
+
+#[test]
 fn l13_a_container_that_waits_says_for_what_and_a_silent_one_has_an_empty_log() {
     let place = Place::new();
     place.run(&shell("true", "Never", ""), &[]);

@@ -32,6 +32,7 @@ mod sandbox;
 mod scale;
 mod services;
 mod shell;
+mod validate;
 mod volume_config_map;
 mod volume_downward;
 mod volume_empty_dir;

@@ -261,7 +261,7 @@ fn killed(
         Ok(_) => stop.killed = true,
         Err(failure) => {
             stop.kill_retry.fail(&PATIENT, desk.now);
-            desk.record(notices::kill_failed(&slot.spec, &failure));
+            desk.record(notices::kill_failed(&failure));
         }
     }
 }

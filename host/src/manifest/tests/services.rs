@@ -7,7 +7,7 @@ use crate::model::{Protocol, Seconds, ServiceType, SessionAffinity, TargetPort};
 fn read(text: &str) -> Result<Vec<Loaded>, Vec<String>> {
     let mut next = ids();
     let read = load("f.yaml", text.as_bytes(), &mut next, now());
-    read.map_err(|faults| faults.iter().map(ToString::to_string).collect())
+    read.map_err(|faults| faults.iter().map(super::said).collect())
 }
 
 fn assigned(text: &str) -> Result<Vec<LoadedService>, Vec<String>> {
@@ -17,7 +17,7 @@ fn assigned(text: &str) -> Result<Vec<LoadedService>, Vec<String>> {
     });
     let mut addresses = Addresses::new("10.89.0.0/16".parse().unwrap()).unwrap();
     let assigned = addresses.assign(drafts.collect(), now());
-    assigned.map_err(|faults| faults.iter().map(ToString::to_string).collect())
+    assigned.map_err(|faults| faults.iter().map(super::said).collect())
 }
 
 fn service(name: &str, spec: &str) -> String {
