@@ -49,6 +49,8 @@ enum Act {
     Refuse,
     /// Takes an hour to start.
     Slow,
+    /// Whoever waits for its end breaks.
+    Lost,
 }
 
 /// Everything outside the worker, in one.
@@ -235,7 +237,9 @@ impl Container for Fake {
     }
     fn wait(&self) -> BoxFuture<'static, Exit> {
         let mut exit = self.exit.clone();
+        let lost = matches!(self.act, Act::Lost);
         Box::pin(async move {
+            assert!(!lost, "the host broke");
             let ended = exit
                 .wait_for(Option::is_some)
                 .await

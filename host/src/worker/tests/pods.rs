@@ -29,6 +29,21 @@ async fn b2_a_pod_that_succeeds_is_forgotten_once_deleted() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn b5_a_container_that_the_node_lost_has_ended_and_is_started_again() {
+    let mut test = Test::new(RestartPolicy::OnFailure, &[Act::Lost, Act::Exit(SOON, 0)]);
+    test.until(phase(Phase::Succeeded)).await;
+    let status = test.status.clone().expect("seen");
+    let lost = status.mains[0].last_state.as_ref().expect("it ran before");
+    assert_eq!(
+        (lost.exit_code, &*lost.reason),
+        (137, "ContainerStatusUnknown")
+    );
+    assert_eq!(status.mains[0].restart_count, 1);
+    test.orders.send(Order::Delete(None)).expect("heard");
+    test.forgotten().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn b9_restarts_wait_0_10_20_and_40_seconds() {
     let acts = [Act::Exit(SOON, 1); 5];
     let mut test = Test::new(RestartPolicy::Always, &acts);
