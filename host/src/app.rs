@@ -1,5 +1,6 @@
 //! The composition root: the only file that names concrete types of every room.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -19,7 +20,7 @@ use crate::logs::{FileSettings, LogDir, LogQueue, LogReader, Retention, Rotation
 use crate::manifest::{LoadedConfigMap, LoadedPod, LoadedSecret, LoadedService, object};
 use crate::model::{Allocatable, Event, EventType, ImagePullPolicy, NODE_NAME, ObjectRef, Time};
 use crate::network::{NetworkSettings, NodePortFault, NodePorts, Refusal, Switch};
-use crate::node::{MemoryDir, Node, RunDir};
+use crate::node::{MemoryDir, Node, PodNotice, RunDir};
 use crate::ports::{
     Clock, ConfigSource, Image, ImageStore, Logs, PullError, PullRequest, ServiceSource,
 };
@@ -55,6 +56,8 @@ pub struct Settings {
     pub containers: usize,
     /// What pods may request in all.
     pub allocatable: Allocatable,
+    /// The node's labels.
+    pub node_labels: BTreeMap<String, String>,
 }
 
 /// How many events wait for whoever shows them: more than a start of some thousand pods makes at once.
@@ -169,9 +172,11 @@ impl App {
         let services = keep_services(Arc::clone(&store), Arc::clone(&switch), recorder.clone());
         let endpoints = tokio::spawn(services);
         let control = tokio::spawn(control(&run_dir, Arc::clone(&store), running));
-        let node = Node::new(Arc::clone(&store), ports, settings.engine, move |note| {
+        let record = move |note: PodNotice| {
             recorder.record(note.at, events::of_pod(&note.pod, note.notice));
-        });
+        };
+        let labels = settings.node_labels;
+        let node = Node::new(Arc::clone(&store), ports, settings.engine, labels, record);
         let node = tokio::spawn(node.run());
         let sweeper = Arc::clone(&run_dir);
         let (logs_dir, retention, now) = (logs_dir(data_dir), settings.logs.retention, clock.now());

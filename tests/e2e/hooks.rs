@@ -134,6 +134,7 @@ fn e2_a_failed_pre_stop_hook_is_told_and_the_container_is_stopped_all_the_same()
     assert_eq!(ran.terminated("c")["exitCode"], 143);
 }
 
+// conformance: [sig-node] PreStop graceful pod terminated should wait until preStop hook completes the process (pre_stop.go)
 // conformance: [sig-node] Lifecycle Sleep Hook when create a pod with lifecycle hook using sleep action valid prestop hook using sleep action (lifecycle_hook.go)
 // conformance: [sig-node] Lifecycle Sleep Hook when create a pod with lifecycle hook using sleep action ignore terminated container (lifecycle_hook.go)
 #[test]
@@ -183,7 +184,7 @@ fn e3_two_seconds_between_term_and_kill_are_given_after_a_hook_that_took_all_the
     );
 }
 
-// conformance: [sig-node] Containers Lifecycle should not launch second container before PostStart of the first container completed (container_lifecycle_test.go)
+// conformance: [sig-node] Containers Lifecycle when Running a pod with init containers and regular containers, restartPolicy=Never when Running a pod with multiple containers and a PostStart hook should not launch second container before PostStart of the first container completed (container_lifecycle_test.go)
 #[test]
 fn a4_a_post_start_hook_holds_up_the_next_main() {
     let hooks = "postStart: {httpGet: {port: 8080, path: /first}}";
@@ -197,7 +198,7 @@ fn a4_a_post_start_hook_holds_up_the_next_main() {
     assert!(ran.at("GET /first") < ran.at("{second}: Container started"));
 }
 
-// conformance: [sig-node] Containers Lifecycle should call sidecar container PreStop hook simultaneously (container_lifecycle_test.go)
+// conformance: [sig-node] Containers Lifecycle when A pod with restartable init containers is terminating when the restartable init containers have multiple PreStop hooks should call sidecar container PreStop hook simultaneously (container_lifecycle_test.go)
 #[test]
 fn f6_hooks_of_sidecars_run_with_those_of_the_mains() {
     let sidecar = format!(
@@ -214,8 +215,8 @@ fn f6_hooks_of_sidecars_run_with_those_of_the_mains() {
     assert_eq!(ran.terminated("late")["exitCode"], 0, "{}", ran.stderr);
 }
 
-// conformance: [sig-node] Containers Lifecycle should call the container's preStop hook and terminate it if its liveness probe fails (container_lifecycle_test.go)
-// conformance: [sig-node] Containers Lifecycle should call the container's preStop hook and terminate it if its startup probe fails (container_lifecycle_test.go)
+// conformance: [sig-node] Containers Lifecycle when Running a pod with init containers and regular containers, restartPolicy=Never when A regular container has a PreStop hook when A regular container fails a liveness probe should call the container's preStop hook and terminate it if its liveness probe fails (container_lifecycle_test.go)
+// conformance: [sig-node] Containers Lifecycle when Running a pod with init containers and regular containers, restartPolicy=Never when A regular container has a PreStop hook when A regular container fails a startup probe should call the container's preStop hook and terminate it if its startup probe fails (container_lifecycle_test.go)
 #[test]
 fn e2_pre_stop_runs_when_a_probe_has_the_container_killed() {
     for kind in ["livenessProbe", "startupProbe"] {

@@ -43,6 +43,7 @@ impl Host {
                 logs: LogSettings::default(),
                 containers: 1,
                 allocatable: machine::allocatable(place.path()),
+                node_labels: Default::default(),
             })
         });
         Self {

@@ -20,6 +20,7 @@ mod lifecycle;
 mod live;
 mod logs;
 mod network;
+mod pods;
 mod probes;
 mod processes;
 mod registry;

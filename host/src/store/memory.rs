@@ -451,6 +451,7 @@ mod tests {
         assert!(!printed.contains(bytes.trim_matches(['[', ']'])));
     }
 
+    // conformance: [sig-node] ConfigMap should update ConfigMap successfully (configmap.go)
     #[test]
     fn an_update_keeps_the_object_it_changes_and_is_seen_by_watchers() {
         let store = store();

@@ -433,7 +433,6 @@ async fn instance(process: &Arc<Process>, launch: &Launch) -> Ended {
     if launch.program.entry.serves() {
         return Ended::Exit(http::serve(process, launch).await);
     }
-    let _ticking = launch.program.engine.ticking();
     let memory = Share::new(Arc::clone(&process.container.memory));
     let (mut store, result) = metered(&process.container.cpu, call(process, launch, memory)).await;
     if let Some(next) = store.data_mut().becomes.take() {

@@ -10,7 +10,9 @@ use tokio::task::{AbortHandle, JoinSet};
 
 use super::effects::{self, Ended, Kept, Running};
 use super::running::RunningContainers;
-use crate::engine::{Action, Config, Effect, EffectId, Event, Notice, Output, PodMachine};
+use crate::engine::{
+    Action, Config, Effect, EffectId, Event, Notice, NoticeKind, Output, PodMachine,
+};
 use crate::model::{
     Allocatable, Attempt, ContainerName, ContainerState, Exit, Pod, PodMeta, PodStatus, PodUid,
     Seconds, TerminationMessagePolicy,
@@ -336,7 +338,15 @@ impl Worker {
                 Kept::Notice(notice) => {
                     self.send(Update::Notice(self.pod.meta.uid.clone(), notice));
                 }
-                Kept::Host(host) => self.resources.host = Some(host),
+                Kept::Host(host) => {
+                    for message in host.net.identity().resolv.omitted() {
+                        self.send(Update::Notice(
+                            self.pod.meta.uid.clone(),
+                            dns_config(message),
+                        ));
+                    }
+                    self.resources.host = Some(host);
+                }
                 Kept::Image(container, image) => {
                     self.resources.images.insert(container, image);
                 }
@@ -381,6 +391,16 @@ impl Drop for Worker {
         for attempt in attempts {
             self.gone(&attempt);
         }
+    }
+}
+
+/// Names that the pod asked for will not be found, and nothing else would say why (rule H11).
+fn dns_config(message: &str) -> Notice {
+    Notice {
+        container: None,
+        kind: NoticeKind::Warning,
+        reason: "DNSConfigForming",
+        message: message.to_owned(),
     }
 }
 

@@ -94,6 +94,7 @@ fn i3_a_failed_pull_is_an_error_then_a_back_off() {
     );
 }
 
+// conformance: [sig-node] Pull Image Image pull retry backs off on error. (image_pull_test.go)
 #[test]
 fn i3_pulls_are_retried_after_10_s_doubling_to_300() {
     let mut d = under(ImagePullPolicy::IfNotPresent);
