@@ -96,7 +96,9 @@ pub struct Worker {
     effects: JoinSet<(EffectId, Ended)>,
     /// Which effect a task is, for when it panics or is abandoned.
     running: HashMap<tokio::task::Id, (EffectId, AbortHandle)>,
-    exits: JoinSet<(Attempt, Exit)>,
+    exits: JoinSet<Exit>,
+    /// Whose end a task waits for.
+    waiting: HashMap<tokio::task::Id, Attempt>,
     probes: Option<PodProbes>,
     forgotten: bool,
 }
@@ -123,6 +125,7 @@ impl Worker {
             effects: JoinSet::new(),
             running: HashMap::new(),
             exits: JoinSet::new(),
+            waiting: HashMap::new(),
             probes: None,
             forgotten: false,
         }
@@ -162,7 +165,13 @@ impl Worker {
                         None => continue,
                     },
                 },
-                Some(Ok((attempt, exit))) = self.exits.join_next() => {
+                Some(ended) = self.exits.join_next_with_id() => {
+                    let (task, exit) = match ended {
+                        Ok((task, exit)) => (task, exit),
+                        // Without an end, the pod would be Running for ever, and could not be deleted either.
+                        Err(error) => (error.id(), Exit::lost(self.ports.clock.now())),
+                    };
+                    let Some(attempt) = self.waiting.remove(&task) else { continue };
                     self.gone(&attempt);
                     Event::Exited { attempt, exit }
                 }
@@ -370,7 +379,8 @@ impl Worker {
         let table = &self.ports.running;
         table.add(uid, &attempt.container, Arc::clone(container));
         self.containers.insert(attempt.clone(), running);
-        self.exits.spawn(async move { (attempt, exit.await) });
+        let task = self.exits.spawn(exit);
+        self.waiting.insert(task.id(), attempt);
     }
 }
 
