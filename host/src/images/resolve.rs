@@ -81,6 +81,7 @@ impl Images {
     }
 
     async fn pull(&self, name: &str, request: PullRequest) -> Result<Pulled, PullError> {
+        request.began.tell();
         let asked = self.clock.now();
         let turn = self.registry.turn().await;
         let began = self.clock.now();

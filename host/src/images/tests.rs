@@ -11,7 +11,7 @@ use super::{
 };
 use crate::clock::RealClock;
 use crate::model::ImagePullPolicy::{self, Always, IfNotPresent, Never};
-use crate::ports::{ImageStore as _, PullError, PullRequest, Pulled};
+use crate::ports::{Began, ImageStore as _, PullError, PullRequest, Pulled};
 
 struct Place {
     dir: tempfile::TempDir,
@@ -55,6 +55,7 @@ async fn ensure(images: &Images, name: &str, policy: ImagePullPolicy) -> Result<
         base_dir: Path::new("/").into(),
         namespace: "default".into(),
         secrets: Vec::new(),
+        began: Began::default(),
     };
     images.ensure(request).await
 }

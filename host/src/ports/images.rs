@@ -1,6 +1,6 @@
 //! Where components come from.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,19 +13,39 @@ pub trait ImageStore: Send + Sync {
     fn ensure(&self, request: PullRequest) -> BoxFuture<'_, Result<Pulled, PullError>>;
 }
 
+/// Hears that an image is not here and its pull begins, which may take an hour; whether it does is not known before (rule I4).
+#[derive(Clone, Default)]
+pub struct Began(Option<Arc<dyn Fn() + Send + Sync>>);
+
+impl Began {
+    /// Calls that.
+    pub fn by(tell: impl Fn() + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(tell)))
+    }
+
+    /// It begins.
+    pub fn tell(&self) {
+        if let Some(tell) = &self.0 {
+            tell();
+        }
+    }
+}
+
 /// Which image, and how hard to try.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct PullRequest {
     /// As the manifest spells it.
     pub reference: String,
     /// Its policy.
     pub policy: ImagePullPolicy,
     /// The folder that a reference to a file is relative to: the manifest's.
-    pub base_dir: Arc<std::path::Path>,
+    pub base_dir: Arc<Path>,
     /// The pod's namespace, where its pull secrets are.
     pub namespace: String,
     /// The names of its pull secrets.
     pub secrets: Vec<String>,
+    /// Who wants to know when something is fetched.
+    pub began: Began,
 }
 
 /// An image that is present.

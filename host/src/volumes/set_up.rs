@@ -13,7 +13,7 @@ use super::mounts::{PodDirs, Ready};
 use super::payload::{Pinned, Present, payload};
 use super::{atomic, host_path, usage};
 use crate::model::{Amount, Bytes, Files, Medium, Pod, Role, SizeLimit, Volume, VolumeSource};
-use crate::ports::{Image, MountError, MountSource, PullRequest};
+use crate::ports::{Began, Image, MountError, MountSource, PullRequest};
 
 /// A volume whose files change with what they are made of.
 pub(super) struct Live {
@@ -52,6 +52,7 @@ impl Shared {
                 base_dir: Arc::clone(base_dir),
                 namespace: pod.meta.namespace.to_string(),
                 secrets: pod.spec.pull_secrets.clone(),
+                began: Began::default(),
             };
             let pulled = self.settings.images.ensure(request).await;
             let pulled = pulled.map_err(|error| failed(volume, error.to_string()))?;
