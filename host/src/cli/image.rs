@@ -40,7 +40,14 @@ pub(super) fn run(command: Image, global: &Global) -> anyhow::Result<u8> {
             writeln!(out, "{}\t{}", pushed.0, pushed.1)?;
         }
         Image::Save { names, output } => save(&store, &names, &output)?,
-        Image::Ls => write!(out, "{}", table(&store.list()?))?,
+        Image::Ls => {
+            write!(out, "{}", table(&store.list()?))?;
+            for (name, error) in store.damaged()? {
+                super::warn(format_args!(
+                    "{name} is damaged (remove it, and pull or load it again): {error}"
+                ));
+            }
+        }
         Image::Inspect { name } => {
             let stored = store.find(&name)?.ok_or(ImageError::NotFound(name))?;
             writeln!(out, "{:#}", inspect(&stored))?;
@@ -216,7 +223,7 @@ fn inspect(stored: &StoredImage) -> serde_json::Value {
         "id": image.id,
         "size": image.size,
         "component": { "digest": format!("sha256:{}", image.wasm_digest), "path": image.wasm },
-        "layers": image.layers,
+        "layers": image.layers.iter().map(|layer| &layer.path).collect::<Vec<_>>(),
         "pulled": stored.source.as_ref().map(ToString::to_string),
         "config": {
             "Entrypoint": image.entrypoint,

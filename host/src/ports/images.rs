@@ -72,8 +72,8 @@ pub struct Image {
     pub wasm_digest: String,
     /// Size of the whole image in bytes.
     pub size: u64,
-    /// Tar files, compressed or not, to unpack into the container's root, in order.
-    pub layers: Vec<PathBuf>,
+    /// To unpack into the container's root, in order.
+    pub layers: Vec<LayerFile>,
     /// The argument vector up to where the container's `args` begin (rule H1).
     pub entrypoint: Vec<String>,
     /// Arguments for when the container gives neither command nor args (rule H1).
@@ -82,6 +82,22 @@ pub struct Image {
     pub env: Vec<(String, String)>,
     /// Where it starts when the container does not say.
     pub working_dir: Option<String>,
+}
+
+/// A tar file, compressed or not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LayerFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// SHA-256 of that file, in hexadecimal.
+    pub digest: String,
+}
+
+impl LayerFile {
+    /// As whoever unpacks it takes it.
+    pub fn as_pair(&self) -> (&Path, &str) {
+        (&self.path, &self.digest)
+    }
 }
 
 /// Why an image is not present (section I).

@@ -13,7 +13,7 @@ use super::mounts::{PodDirs, Ready};
 use super::payload::{Pinned, Present, payload};
 use super::{atomic, host_path, usage};
 use crate::model::{Amount, Bytes, Files, Medium, Pod, Role, SizeLimit, Volume, VolumeSource};
-use crate::ports::{Began, Image, MountError, MountSource, PullRequest};
+use crate::ports::{Began, Image, LayerFile, MountError, MountSource, PullRequest};
 
 /// A volume whose files change with what they are made of.
 pub(super) struct Live {
@@ -146,7 +146,8 @@ impl Shared {
             VolumeSource::Image { .. } => {
                 let image = images.get(name).ok_or("its image is not present")?;
                 let dir = empty_dir(folder, name)?;
-                let unpacked = crate::layers::unpack(&image.layers, &dir);
+                let layers = image.layers.iter().map(LayerFile::as_pair);
+                let unpacked = crate::layers::unpack(layers, &dir);
                 unpacked.map_err(|error| error.to_string())?;
                 Arc::new(dir)
             }
