@@ -24,6 +24,7 @@ mod pods;
 mod probes;
 mod processes;
 mod registry;
+mod registry_tls;
 mod resources;
 mod running;
 mod samples;
