@@ -1,6 +1,6 @@
-//! What the machine has for pods.
+//! What the machine has for pods, and what it is called by.
 //!
-//! - owns: counting the machine's cores, memory and disk
+//! - owns: counting the machine's cores, memory and disk; its labels as a node
 //! - never does: watch them; a machine is counted once, when the host starts
 //! - talks to: `model`
 

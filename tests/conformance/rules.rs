@@ -332,7 +332,6 @@ pub(crate) const RULES: &[(char, &str, &[&str])] = &[
 pub(crate) const WITHOUT: &[(&str, &str)] = &[
     ("A13", "a column of the table: see L4, L5"),
     ("A18", "ephemeral containers are refused"),
-    ("C7", "evicted pods do not get it yet"),
     (
         "C8",
         "nobody else writes to the status: there is no API server yet",
@@ -340,11 +339,6 @@ pub(crate) const WITHOUT: &[(&str, &str)] = &[
     ("E8", "refused: only TERM is sent"),
     ("F1..3", "deletion through an API is later"),
     ("F9", "kubectl cannot be connected yet"),
-    (
-        "J5",
-        "nodeName only; selectors, affinity and the like are refused",
-    ),
-    ("J6", "no test names it; the words stand in J7's messages"),
     ("K50..53", "objects are not updated through an API yet"),
     ("K54..56", "controllers are later"),
     ("K58..59", "needs an API server: later"),

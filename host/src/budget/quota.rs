@@ -1,5 +1,6 @@
 //! `limits.cpu`: so much processor time in each period, and not more.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::turns::TURN;
@@ -7,6 +8,9 @@ use crate::model::Millicores;
 
 /// As the kernel's default (`cpu.cfs_period_us`).
 pub const PERIOD: Duration = Duration::from_millis(100);
+/// Who may have less gets this, as under a kubelet, whose quotas are of no less than a millisecond: with 1m, a program would be seconds away
+/// from its first instruction.
+const MILLIS_MIN: u64 = 10;
 /// What may be left over for the next period, for each core that there may be use of at once. What runs as a period ends is of the next one
 /// only because it is known late, and a guest that waits for its period is woken a little late; what was lost by that is made up for, and no
 /// more.
@@ -29,13 +33,19 @@ pub struct Quota {
     /// How many run just now who are expected to take a whole turn, and how many may all the time.
     running: u64,
     sustained: u64,
+    /// Who waits for such a turn, by the order in which they came.
+    waiting: BTreeSet<u64>,
+    last: u64,
 }
+
+/// The place of one that waits for a whole turn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Place(Option<u64>);
 
 impl Quota {
     /// A quota that nothing was used of.
     pub fn new(limit: Millicores) -> Self {
-        // A limit of nothing is no limit to Kubernetes (rule J2); here it would stop everything for ever.
-        let millis = limit.0.max(1);
+        let millis = limit.0.max(MILLIS_MIN);
         let nanos_per_period = millis.saturating_mul(nanos(PERIOD) / 1000);
         let carried_max = CARRIED_NANOS_MAX.saturating_mul(millis.div_ceil(1000));
         Self {
@@ -46,15 +56,56 @@ impl Quota {
             carried_max: carried_max.min(nanos_per_period),
             running: 0,
             sustained: millis / 1000,
+            waiting: BTreeSet::new(),
+            last: 0,
         }
     }
 
-    /// When it may run: none is now.
+    /// When one may run that is expected to do so briefly: none is now.
     pub fn resumes_at(&mut self, now: Duration) -> Option<Duration> {
         self.roll(now);
-        let beyond = self.running.saturating_sub(self.sustained);
-        let expected = beyond.saturating_mul(nanos(TURN));
-        let over = self.used.saturating_add(expected).checked_sub(self.may())?;
+        self.resumes_beside(0)
+    }
+
+    /// When one may begin that is expected to take a whole turn: none is now, and it does. What those will use who run and who came before it
+    /// is not there for it: else as many would begin at once as there are cores, each with what is left for one, and it would be chance who
+    /// comes in each period.
+    pub fn begin(&mut self, now: Duration, place: &mut Place) -> Option<Duration> {
+        self.roll(now);
+        let before = match place.0 {
+            Some(number) => self.waiting.range(..number).count(),
+            None => self.waiting.len(),
+        };
+        let others = self.running.saturating_add(before as u64);
+        if let Some(at) = self.resumes_beside(others.saturating_sub(self.sustained)) {
+            if place.0.is_none() {
+                self.last += 1;
+                self.waiting.insert(self.last);
+                place.0 = Some(self.last);
+            }
+            return Some(at);
+        }
+        self.leave(place);
+        self.running += 1;
+        None
+    }
+
+    /// One that began runs no more.
+    pub fn end(&mut self) {
+        self.running = self.running.saturating_sub(1);
+    }
+
+    /// One does not wait any more.
+    pub fn leave(&mut self, place: &mut Place) {
+        if let Some(number) = place.0.take() {
+            self.waiting.remove(&number);
+        }
+    }
+
+    fn resumes_beside(&self, turns: u64) -> Option<Duration> {
+        let expected = turns.saturating_mul(nanos(TURN));
+        let used = self.used.saturating_add(expected);
+        let over = used.checked_sub(self.may())?;
         // Each period to come pays its share of the debt; it goes on in the first that has something left.
         let periods = 1 + over / self.nanos_per_period;
         let start = self
@@ -62,17 +113,6 @@ impl Quota {
             .saturating_add(periods)
             .saturating_mul(nanos(PERIOD));
         Some(Duration::from_nanos(start))
-    }
-
-    /// One begins that is expected to take a whole turn: what the others may use meanwhile is less by that. Else as many would begin at once as
-    /// there are cores, each with what is left for one.
-    pub fn reserve(&mut self) {
-        self.running += 1;
-    }
-
-    /// It runs no more.
-    pub fn release(&mut self) {
-        self.running = self.running.saturating_sub(1);
     }
 
     /// It ran.
@@ -111,40 +151,41 @@ fn nanos(time: Duration) -> u64 {
 mod tests {
     use std::time::Duration;
 
-    use super::{Quota, TURN as TICK};
+    use super::{Place, Quota, TURN as TICK};
     use crate::model::Millicores;
 
-    /// What so many guests that spin get in 100 seconds, of a second, in millicores: they run from tick to tick, each with ticks of its own, and
-    /// are woken `late`.
-    fn spun(limit: u64, processes: u32, late: Duration) -> u64 {
+    /// What each of so many guests that spin gets in 100 seconds, of a second, in millicores: they run from tick to tick, each with ticks of its
+    /// own, and are woken `late`.
+    fn spun(limit: u64, processes: u32, late: Duration) -> Vec<u64> {
         let mut quota = Quota::new(Millicores(limit));
-        let (mut ran, end) = (Duration::ZERO, Duration::from_secs(100));
-        // When each is to be looked at next, and what it will have run by then.
-        let first = |process: u32| {
-            (
-                Duration::from_micros(3000 + 3700 * u64::from(process)),
-                None,
-            )
-        };
-        let mut guests: Vec<_> = (0..processes).map(first).collect();
-        while let Some((now, running)) = guests.iter_mut().min()
+        let end = Duration::from_secs(100);
+        // When each is to be looked at next, who it is, and whether it runs until then.
+        let mut guests: Vec<_> = (0..processes)
+            .map(|guest| {
+                (
+                    Duration::from_micros(3000 + 3700 * u64::from(guest)),
+                    guest,
+                    false,
+                )
+            })
+            .collect();
+        let mut places = vec![Place::default(); guests.len()];
+        let mut ran = vec![Duration::ZERO; guests.len()];
+        while let Some((now, guest, runs)) = guests.iter_mut().min()
             && *now < end
         {
-            if let Some(slice) = running.take() {
-                quota.release();
-                quota.charge(*now, slice);
-                ran += slice;
+            let guest = *guest as usize;
+            if *runs {
+                quota.end();
+                quota.charge(*now, TICK);
+                ran[guest] += TICK;
             }
-            match quota.resumes_at(*now) {
-                Some(at) => *now = at + late,
-                None => {
-                    quota.reserve();
-                    *running = Some(TICK);
-                    *now += TICK;
-                }
-            }
+            let resumes = quota.begin(*now, &mut places[guest]);
+            *runs = resumes.is_none();
+            *now = resumes.map_or(*now + TICK, |at| at + late);
         }
-        u64::try_from(ran.as_millis() / 100).expect("small")
+        let millis = |ran: Duration| u64::try_from(ran.as_millis() / 100).expect("small");
+        ran.into_iter().map(millis).collect()
     }
 
     #[test]
@@ -152,6 +193,7 @@ mod tests {
         for late in [Duration::ZERO, Duration::from_millis(2)] {
             for (limit, processes) in [
                 (10, 1),
+                (10, 3),
                 (50, 1),
                 (50, 3),
                 (250, 3),
@@ -162,7 +204,7 @@ mod tests {
                 (1500, 3),
                 (1900, 2),
             ] {
-                let got = spun(limit, processes, late);
+                let got: u64 = spun(limit, processes, late).iter().sum();
                 let fault = got.abs_diff(limit) * 100 / limit;
                 assert!(fault <= 1, "{limit}m, {processes} processes: {got}m");
             }
@@ -170,14 +212,55 @@ mod tests {
     }
 
     #[test]
+    fn j8_whoever_may_have_next_to_nothing_has_a_hundredth_of_a_core() {
+        for limit in [0, 1, 9] {
+            assert_eq!(spun(limit, 1, Duration::ZERO), [10]);
+        }
+    }
+
+    #[test]
     fn those_that_run_at_once_do_not_use_what_is_left_each_for_itself() {
         let mut quota = Quota::new(Millicores(50));
-        assert_eq!(quota.resumes_at(Duration::ZERO), None);
-        quota.reserve();
-        let next = quota.resumes_at(Duration::ZERO);
-        assert_eq!(next, Some(Duration::from_millis(200)), "5 ms, then 10 ms");
-        quota.release();
-        assert_eq!(quota.resumes_at(Duration::ZERO), None, "it ended at once");
+        let [mut one, mut two, mut three] = [Place::default(); 3];
+        let at = |millis| Some(Duration::from_millis(millis));
+        assert_eq!(quota.begin(Duration::ZERO, &mut one), None);
+        assert_eq!(
+            quota.begin(Duration::ZERO, &mut two),
+            at(200),
+            "5 ms, then 10"
+        );
+        assert_eq!(
+            quota.begin(Duration::ZERO, &mut three),
+            at(400),
+            "behind the second"
+        );
+        assert_eq!(
+            quota.resumes_at(Duration::ZERO),
+            None,
+            "what is brief goes before"
+        );
+        quota.end();
+        assert_eq!(
+            quota.begin(Duration::ZERO, &mut three),
+            at(200),
+            "it ended at once"
+        );
+        quota.leave(&mut two);
+        assert_eq!(
+            quota.begin(Duration::ZERO, &mut three),
+            None,
+            "nobody is before it"
+        );
+    }
+
+    #[test]
+    fn each_process_of_a_container_gets_its_part() {
+        for (limit, processes) in [(50, 3), (50, 64), (250, 3), (1500, 5)] {
+            let got = spun(limit, processes, Duration::from_millis(2));
+            let part = limit / u64::from(processes);
+            let fair = got.iter().all(|got| got.abs_diff(part) <= part / 10 + 1);
+            assert!(fair, "{limit}m: {got:?}");
+        }
     }
 
     #[test]
@@ -190,11 +273,11 @@ mod tests {
             for turn in 0..50_000_u64 {
                 let (now, ran) = guests.iter_mut().min().expect("some");
                 if !ran.is_zero() {
-                    quota.release();
+                    quota.end();
                     quota.charge(*now, *ran);
                 }
-                assert_eq!(quota.resumes_at(*now), None, "{processes} at {now:?}");
-                quota.reserve();
+                let held_up = quota.begin(*now, &mut Place::default());
+                assert_eq!(held_up, None, "{processes} at {now:?}");
                 // Ticks are a little late, and not all of the time until then goes to guests.
                 let late = Duration::from_micros(turn * 7 % 200);
                 *now += TICK + late;

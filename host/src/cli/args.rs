@@ -56,6 +56,9 @@ pub(super) enum Command {
     /// Run a command in a container of a pod that a running peapod has
     #[cfg(unix)]
     Exec(Exec),
+    /// Print what containers of running pods use of processor time and memory
+    #[cfg(unix)]
+    Top(Top),
     /// Print what containers wrote, while their pods run or after
     Logs(Logs),
     /// Work with the images in the local store
@@ -164,6 +167,20 @@ pub(super) struct Exec {
     /// The command and its arguments
     #[arg(last = true, required = true, value_name = "COMMAND")]
     pub(super) command: Vec<String>,
+}
+
+#[cfg(unix)]
+#[derive(ClapArgs)]
+pub(super) struct Top {
+    /// Only of this pod
+    #[arg(value_name = "POD")]
+    pub(super) pod: Option<String>,
+    /// The pods' namespace
+    #[arg(short, long, value_name = "NAMESPACE", default_value = "default")]
+    pub(super) namespace: String,
+    /// Print nanoseconds and bytes
+    #[arg(short, long, value_enum, value_name = "FORMAT")]
+    pub(super) output: Option<Format>,
 }
 
 #[derive(ClapArgs)]

@@ -20,6 +20,8 @@ mod status_line;
 mod summary;
 #[cfg(unix)]
 mod terminal;
+#[cfg(unix)]
+mod top;
 mod validate;
 
 use std::io::{IsTerminal as _, Write as _};
@@ -60,6 +62,8 @@ pub fn main() -> ExitCode {
         #[cfg(unix)]
         Command::Exec(exec) => exec::run(exec, &args.global),
         Command::Validate(args) => validate::run(&args),
+        #[cfg(unix)]
+        Command::Top(top) => top::run(&top, &args.global),
         Command::Logs(logs) => logs::run(logs, &args.global),
         Command::Image(image) => image::run(image, &args.global),
     };

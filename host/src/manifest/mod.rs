@@ -15,6 +15,7 @@ mod load;
 /// Objects as `kubectl get -o json` prints them.
 pub mod object;
 mod path;
+mod requests;
 mod status;
 /// The pod table as `kubectl get pods` prints it.
 pub mod table;

@@ -12,7 +12,7 @@ use std::task::{Context, Poll, Wake, Waker, ready};
 use std::time::{Duration, Instant};
 
 use super::ticker::Ticker;
-use crate::budget::{Account, Entry, Quota, Ticket, Turns, Weight};
+use crate::budget::{Account, Entry, Place, Quota, Ticket, Turns, Weight};
 use crate::model::Millicores;
 
 /// A container that ran so long since its last turn has to ask for one.
@@ -20,6 +20,9 @@ const UNASKED_MAX: Duration = Duration::from_millis(4);
 /// A poll that took so long is measured by what its thread ran, and so is the next one of the same guest. Asking the kernel costs more
 /// than a short poll itself, in which a thread is hardly ever interrupted.
 const LONG: Duration = Duration::from_millis(1);
+
+/// One that waits for its quota looks again after that time, whatever it was told.
+const WAIT_MAX: Duration = Duration::from_secs(1);
 
 /// The cores of the machine, which all containers share.
 pub(super) struct Cores {
@@ -157,6 +160,24 @@ impl Cpu {
         at.map(|at| self.cores.started + at)
     }
 
+    /// The same, for one that is expected to run to the tick; if none, it has begun.
+    fn begin(&self, places: &mut [Place]) -> Option<Instant> {
+        let now = self.cores.now();
+        for (at, quota) in self.quotas.iter().enumerate() {
+            let held_up = lock(quota).begin(now, &mut places[at]);
+            if let Some(until) = held_up {
+                self.quotas[..at].iter().for_each(|begun| lock(begun).end());
+                // Those before it may be killed meanwhile.
+                return Some(self.cores.started + until.min(now + WAIT_MAX));
+            }
+        }
+        None
+    }
+
+    fn end(&self) {
+        self.quotas.iter().for_each(|quota| lock(quota).end());
+    }
+
     /// Counts what a guest ran.
     fn count(&self, time: Duration) {
         self.used_nanos.fetch_add(nanos(time), Ordering::Relaxed);
@@ -210,13 +231,13 @@ pub(super) async fn metered<F: Future>(cpu: &Arc<Cpu>, guest: F) -> F::Output {
         has_turn: false,
         long: false,
         needs_turn: false,
-        reserved: false,
+        has_begun: false,
+        places: vec![Place::default(); cpu.quotas.len()],
         sleep: None,
     };
     poll_fn(move |cx| {
         ready!(run.poll_may(cx));
         let _computing = cpu.cores.ticker.computing();
-        run.reserve();
         let (began, thread) = (instant(), run.thread_time());
         if !run.has_turn {
             let answer = guest.as_mut().poll(cx);
@@ -265,15 +286,18 @@ struct Run {
     /// Its last poll was so long that the next needs a turn, whatever else its container ran.
     needs_turn: bool,
     /// Its container's quotas count on it to run to the tick.
-    reserved: bool,
+    has_begun: bool,
+    /// Where it stands among those who wait for the quotas.
+    places: Vec<Place>,
     /// Until its container may run again.
     sleep: Option<Pin<Box<tokio::time::Sleep>>>,
 }
 
 impl Run {
     fn poll_may(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        while let Some(at) = self.cpu.resumes_at() {
-            // Else its turn would be kept for one that may not run.
+        while let Some(at) = self.resumes_at() {
+            // Else its turn would be kept for one that may not run, and others would wait for what it does not use.
+            self.end();
             if let Some(ticket) = self.ticket.take() {
                 self.cpu.give_up(ticket);
             }
@@ -310,12 +334,13 @@ impl Run {
     }
 
     /// One whose last poll was long is expected to run to the tick.
-    fn reserve(&mut self) {
-        self.reserved = self.long;
-        if self.reserved {
-            let quotas = self.cpu.quotas.iter();
-            quotas.for_each(|quota| lock(quota).reserve());
+    fn resumes_at(&mut self) -> Option<Instant> {
+        if self.has_begun || !self.long || self.cpu.quotas.is_empty() {
+            return self.cpu.resumes_at();
         }
+        let at = self.cpu.begin(&mut self.places);
+        self.has_begun = at.is_none();
+        at
     }
 
     /// What the thread ran before a poll that is worth measuring so.
@@ -349,14 +374,13 @@ impl Run {
         let ran = exactly.unwrap_or(took);
         self.long = took >= LONG;
         self.needs_turn = ran >= UNASKED_MAX;
-        self.release();
+        self.end();
         ran
     }
 
-    fn release(&mut self) {
-        if std::mem::take(&mut self.reserved) {
-            let quotas = self.cpu.quotas.iter();
-            quotas.for_each(|quota| lock(quota).release());
+    fn end(&mut self) {
+        if std::mem::take(&mut self.has_begun) {
+            self.cpu.end();
         }
     }
 }
@@ -364,7 +388,10 @@ impl Run {
 impl Drop for Run {
     /// Killed while it waited, or in the middle of a turn (its guest panicked).
     fn drop(&mut self) {
-        self.release();
+        self.end();
+        for (quota, place) in self.cpu.quotas.iter().zip(&mut self.places) {
+            lock(quota).leave(place);
+        }
         if let Some(ticket) = self.ticket.take() {
             self.cpu.give_up(ticket);
         }

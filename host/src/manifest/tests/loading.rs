@@ -539,3 +539,27 @@ fn j5_a_pod_chooses_its_node_by_selector_affinity_and_spread() {
     };
     assert_eq!(loaded.pod.spec.node, expected);
 }
+
+#[test]
+fn j3_a_pods_own_request_is_what_its_containers_request_at_once_and_no_less() {
+    let with = |own: &str, init: &str, main: &str| {
+        let init = format!(
+            "initContainers: [{{name: i, image: i, resources: {{requests: {{cpu: {init}}}}}}}, \
+             {{name: s, image: i, restartPolicy: Always, resources: {{requests: {{cpu: 100m}}}}}}],"
+        );
+        pod(
+            &format!("resources: {{{own}}}, {init}"),
+            &format!("resources: {{requests: {{cpu: {main}}}}}"),
+        )
+    };
+    for (init, main, expected) in [("500m", "300m", 500), ("200m", "300m", 400)] {
+        let loaded = one(&with("limits: {cpu: 2}", init, main));
+        let request = loaded.pod.spec.resources.cpu_request;
+        assert_eq!(request, Some(Millicores(expected)), "{init} {main}");
+    }
+    let found = faults(&with("requests: {cpu: 400m}", "500m", "100m"));
+    assert!(
+        found[0].ends_with("must be greater than or equal to aggregate container requests of 500m"),
+        "{found:?}"
+    );
+}
