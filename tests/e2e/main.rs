@@ -25,6 +25,7 @@ mod probes;
 mod probes_of_sidecars;
 mod processes;
 mod registry;
+mod registry_tls;
 mod resources;
 mod running;
 mod samples;

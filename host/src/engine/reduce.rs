@@ -21,6 +21,12 @@ pub(super) fn reduce(facts: &mut Facts, desk: &mut Desk<'_>, event: Event) {
                 done(facts, desk, effect, result);
             }
         }
+        Event::Pulling { id } => {
+            let pulls = |slot: &&mut Slot| desk.flight().is_pull_of(id, &slot.spec.name);
+            if let Some(slot) = facts.slots.iter_mut().find(pulls) {
+                slot.tell_of_pulling(desk);
+            }
+        }
         Event::Exited { attempt, exit } => exited(facts, desk, &attempt, exit),
         Event::Probed {
             attempt,
