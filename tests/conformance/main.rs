@@ -33,7 +33,8 @@ those of `host/src`, unless they begin with `tests/`.
 - Of **{all}** rules, **{named}** have a test that names them, **{recorded}** more are held by recorded answers of a real API server alone, and
   {rest} have neither. A test that names a rule holds some of it, not always every word.
 - Of **{of}** conformance tests of Kubernetes 1.36 that, by our reading, wasm guests could pass, **{have}** have a test of ours for the same
-  behaviour. {beyond} more of ours follow tests of Kubernetes that are not of the conformance suite.
+  behaviour, and so have {beyond} more of its tests that are not of that suite. Some of ours run guests, others (`engine/tests`) tell a pod's
+  machine what the containers do; where Kubernetes' test changes an object that nothing here can change yet, ours replaces it.
 
 **This is not conformance.** The suite starts Linux images, which cannot run here, against an API server, which is not there: it was never run
 against peapod. Guests of wasm stand in for its images, and what they cannot see (users, groups, some modes) is looked at from outside or
@@ -47,7 +48,7 @@ of the count need what a wasm host has no meaning for, such as users, cgroups an
 | area | with a test of ours | of |
 |---|---|---|
 {areas}
-The first three by file:
+Those with a list, by file:
 
 | file | with a test of ours | of |
 |---|---|---|

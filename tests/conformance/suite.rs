@@ -14,7 +14,6 @@ const LATER: &[(&str, usize)] = &[
     ("apps", 24),
     ("API machinery", 29),
     ("kubectl", 12),
-    ("scheduling", 4),
     ("auth, instrumentation, architecture", 4),
 ];
 

@@ -148,6 +148,7 @@ fn sleepers(cpu: &[(&str, &str, &str)]) -> String {
     cpu.iter().map(one).collect::<Vec<_>>().join("---\n")
 }
 
+// conformance: [sig-scheduling] SchedulerPredicates validates resource limits of pods that are allowed to run (predicates.go)
 #[test]
 fn j7_what_does_not_fit_waits_for_others_to_end_and_says_so() {
     let ran = Place::new().run(
@@ -197,17 +198,23 @@ fn c10_a_bound_pod_that_does_not_fit_is_rejected() {
     assert_eq!(ran.status()["containerStatuses"], serde_json::Value::Null);
 }
 
+// conformance: [sig-scheduling] SchedulerPredicates validates that there exists conflict between pods with same hostPort and protocol but one using 0.0.0.0 hostIP (predicates.go)
 #[test]
 fn j4_a_port_of_the_machine_is_one_pods_at_a_time() {
     let pods = sleepers(&[("first", "1m", ""), ("second", "1m", "")]);
     let port = "ports: [{containerPort: 80, hostPort: 18743, hostIP: 127.0.0.1}], resources";
-    let ran = Place::new().run(&pods.replace("resources", port), &[]);
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
-    let message = "1 node(s) didn't have free ports for the requested pod ports";
-    assert!(ran.shows(message), "{}", ran.stderr);
-    assert!(ran.at("first end") < ran.at("second start"));
+    let both = pods.replace("resources", port);
+    let any_and_one = both.replacen(", hostIP: 127.0.0.1", "", 1);
+    for pods in [both, any_and_one] {
+        let ran = Place::new().run(&pods, &[]);
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        let message = "1 node(s) didn't have free ports for the requested pod ports";
+        assert!(ran.shows(message), "{}", ran.stderr);
+        assert!(ran.at("first end") < ran.at("second start"));
+    }
 }
 
+// conformance: [sig-scheduling] SchedulerPredicates validates that NodeSelector is respected if {matching|not matching} (predicates.go)
 #[test]
 fn j5_a_pod_runs_where_it_chose_to_and_waits_where_it_did_not() {
     let pods = sleepers(&[
