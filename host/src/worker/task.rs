@@ -18,8 +18,8 @@ use crate::model::{
     Seconds, TerminationMessagePolicy,
 };
 use crate::ports::{
-    Clock, ConfigSource, ContainerRuntime, Image, ImageStore, LogicalHost, LogicalHosts, Logs,
-    PodVolumes, ServiceSource, Signal, Volumes,
+    Began, Clock, ConfigSource, ContainerRuntime, Image, ImageStore, LogicalHost, LogicalHosts,
+    Logs, PodVolumes, ServiceSource, Signal, Volumes,
 };
 use crate::prober::{Instance, PodProbes, Report, Sight};
 
@@ -99,6 +99,11 @@ pub struct Worker {
     exits: JoinSet<Exit>,
     /// Whose end a task waits for.
     waiting: HashMap<tokio::task::Id, Attempt>,
+    /// Pulls that turn out to fetch something.
+    began: (
+        mpsc::UnboundedSender<EffectId>,
+        mpsc::UnboundedReceiver<EffectId>,
+    ),
     probes: Option<PodProbes>,
     forgotten: bool,
 }
@@ -126,6 +131,7 @@ impl Worker {
             running: HashMap::new(),
             exits: JoinSet::new(),
             waiting: HashMap::new(),
+            began: mpsc::unbounded_channel(),
             probes: None,
             forgotten: false,
         }
@@ -151,6 +157,7 @@ impl Worker {
                         continue;
                     }
                 },
+                Some(id) = self.began.1.recv(), if !self.effects.is_empty() => Event::Pulling { id },
                 Some(ended) = self.effects.join_next_with_id() => match ended {
                     Ok((task, (id, ended))) => {
                         self.running.remove(&task);
@@ -282,10 +289,15 @@ impl Worker {
                 container,
                 image,
                 policy,
-            } => self.spawn(
-                id,
-                effects::pull(ports, pod, container, image, policy, base_dir),
-            ),
+            } => {
+                let told = self.began.0.clone();
+                let began = Began::by(move || {
+                    // It is gone only with the worker.
+                    let _ignored = told.send(id);
+                });
+                let pull = effects::pull(ports, pod, container, image, policy, base_dir, began);
+                self.spawn(id, pull);
+            }
             Effect::Start { attempt, .. } => {
                 match effects::start_request(&ports, &pod, &self.resources, attempt) {
                     Ok(request) => self.spawn(id, effects::start(ports, request)),
