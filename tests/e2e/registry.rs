@@ -137,6 +137,8 @@ pub(crate) fn plain(path: &Path) -> &str {
     path.to_str().expect("a plain path")
 }
 
+// conformance: [sig-node] Container Runtime blackbox test when running a container with a new image should be able to pull image (runtime.go)
+// conformance: [sig-node] ImageID should be set to the manifest digest (from RepoDigests) when available (image_id_test.go)
 #[test]
 fn an_image_is_pushed_seen_by_skopeo_and_pulled_by_a_pod() {
     if !tools() {
@@ -255,6 +257,7 @@ fn bundles_go_to_skopeo_and_come_from_it() {
     assert_eq!(ran.phase(), "Succeeded", "{}", ran.stderr);
 }
 
+// conformance: [sig-node] Container Runtime blackbox test when running a container with a new image should {not be able to pull from private registry without secret|be able to pull from private registry with secret} (runtime.go)
 #[test]
 fn passwords_come_from_dockers_file_a_helper_or_a_pull_secret() {
     if !tools() {

@@ -96,7 +96,9 @@ pub struct Worker {
     effects: JoinSet<(EffectId, Ended)>,
     /// Which effect a task is, for when it panics or is abandoned.
     running: HashMap<tokio::task::Id, (EffectId, AbortHandle)>,
-    exits: JoinSet<(Attempt, Exit)>,
+    exits: JoinSet<Exit>,
+    /// Whose end a task waits for.
+    waiting: HashMap<tokio::task::Id, Attempt>,
     /// Pulls that turn out to fetch something.
     began: (
         mpsc::UnboundedSender<EffectId>,
@@ -128,6 +130,7 @@ impl Worker {
             effects: JoinSet::new(),
             running: HashMap::new(),
             exits: JoinSet::new(),
+            waiting: HashMap::new(),
             began: mpsc::unbounded_channel(),
             probes: None,
             forgotten: false,
@@ -169,7 +172,13 @@ impl Worker {
                         None => continue,
                     },
                 },
-                Some(Ok((attempt, exit))) = self.exits.join_next() => {
+                Some(ended) = self.exits.join_next_with_id() => {
+                    let (task, exit) = match ended {
+                        Ok((task, exit)) => (task, exit),
+                        // Without an end, the pod would be Running for ever, and could not be deleted either.
+                        Err(error) => (error.id(), Exit::lost(self.ports.clock.now())),
+                    };
+                    let Some(attempt) = self.waiting.remove(&task) else { continue };
                     self.gone(&attempt);
                     Event::Exited { attempt, exit }
                 }
@@ -382,7 +391,8 @@ impl Worker {
         let table = &self.ports.running;
         table.add(uid, &attempt.container, Arc::clone(container));
         self.containers.insert(attempt.clone(), running);
-        self.exits.spawn(async move { (attempt, exit.await) });
+        let task = self.exits.spawn(exit);
+        self.waiting.insert(task.id(), attempt);
     }
 }
 
