@@ -618,8 +618,8 @@ async fn how_far_each_blob_is_can_be_watched() {
     };
     tokio::select! {
         _ = pull(&registry, &name) => panic!("its configuration does not come"),
-        found = transfers.wait_for(is_there) => {
-            let found = found.expect("it lives").clone();
+        // Cloned in there: what it returns locks out the pull, which is dropped before the next line.
+        found = async { transfers.wait_for(is_there).await.expect("it lives").clone() } => {
             assert_eq!((found.len(), &found[0].name), (1, &name));
             assert_eq!(found[0].bytes(), (whole, whole + 2));
         }
