@@ -22,6 +22,8 @@ const REF_NAME: &str = "org.opencontainers.image.ref.name";
 /// Where containerd and Docker put the full name.
 const FULL_NAME: &str = "io.containerd.image.name";
 const BLOB_BYTES_MAX: u64 = 16 << 30;
+/// It may be compressed, and then hold much more than it takes.
+const BUNDLE_BYTES_MAX: u64 = 64 << 30;
 const ENTRIES_MAX: usize = 100_000;
 /// As for images from registries.
 const LAYERS_MAX: usize = 256;
@@ -101,7 +103,9 @@ impl ContentStore {
         };
         let source = File::open(file).map_err(ImageError::io(file))?;
         let _lock = self.blobs.adding()?;
-        let taken = self.take_in(file, BufReader::with_capacity(128 << 10, source))?;
+        let source = crate::layers::decompressed(BufReader::with_capacity(128 << 10, source));
+        let source = source.map_err(ImageError::io(file))?;
+        let taken = self.take_in(file, source.take(BUNDLE_BYTES_MAX))?;
         let index = match (&taken.index, &taken.docker) {
             (Some(index), _) => serde_json::from_slice(index)
                 .map_err(|error| bundle(format!("index.json: {error}")))?,
@@ -151,7 +155,11 @@ impl ContentStore {
         let mut archive = tar::Archive::new(source);
         // Raw: long names and other extensions, which a layout has no need of, would be read into memory however long they are.
         for entry in archive.entries().map_err(failed)?.raw(true) {
-            let mut entry = entry.map_err(failed)?;
+            let mut entry = entry.map_err(|error| match entries {
+                // It would be said in bytes of the file.
+                0 => bundle("not an archive".into()),
+                _ => failed(error),
+            })?;
             let is_file = matches!(
                 entry.header().entry_type(),
                 EntryType::Regular | EntryType::Continuous

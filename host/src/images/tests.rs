@@ -357,6 +357,18 @@ fn what_docker_saved_before_it_knew_of_layouts_is_loaded() {
     assert!(error.contains("--name says it"), "{error}");
     let loaded = load(nameless, Some("mine:3")).expect("loaded");
     assert_eq!(loaded[0].name, "docker.io/library/mine:3");
+    let whole = std::fs::read(&file).expect("read");
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut gzip, &whole).expect("written");
+    std::fs::write(&file, gzip.finish().expect("finished")).expect("written");
+    let loaded = place.store().load_bundle(&file, Some("small:1"));
+    assert_eq!(loaded.expect("loaded").len(), 1);
+    std::fs::write(&file, "hello").expect("written");
+    let error = place.store().load_bundle(&file, None).expect_err("refused");
+    assert!(
+        error.to_string().ends_with("saved.tar: not an archive"),
+        "{error}"
+    );
     for (list, text) in [
         (
             r#"[{"Config": "abc.json", "Layers": ["../../../etc/passwd"]}]"#,

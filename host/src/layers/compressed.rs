@@ -10,7 +10,7 @@ use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 const WINDOW_BYTES_MAX: u64 = 128 << 20;
 
 /// The archive inside.
-pub(super) fn open<'r>(mut reader: impl BufRead + 'r) -> io::Result<Box<dyn Read + 'r>> {
+pub fn open<'r>(mut reader: impl BufRead + 'r) -> io::Result<Box<dyn Read + 'r>> {
     let start = reader.fill_buf()?;
     let zstd = matches!(
         start,

@@ -13,5 +13,6 @@ mod unpack;
 #[cfg(test)]
 mod tests;
 
+pub use compressed::open as decompressed;
 pub use error::LayerError;
 pub use unpack::{Limits, Unpacker, unpack};

@@ -60,6 +60,11 @@ impl Registry {
 impl Session {
     /// A manifest or an index, and its digest: the one asked for, if it was asked for by digest.
     pub(super) async fn document(&self, of: &str) -> Result<(Vec<u8>, Digest), RegistryError> {
+        if of.contains(':') && !of.starts_with("sha256:") {
+            // It could not be told whether what comes is what was asked for.
+            let text = format!("digest {of}: only sha256 is supported");
+            return Err(RegistryError::Unusable(text));
+        }
         let fetched = patiently(self.pace, || async {
             let accept = [MANIFEST, INDEX, DOCKER_MANIFEST, DOCKER_INDEX].join(", ");
             let mut response = self.get(&format!("manifests/{of}"), &accept, 0).await?;
@@ -72,12 +77,6 @@ impl Session {
         });
         let (bytes, stated) = fetched.await?;
         let got = Digest::of(&bytes);
-        if of.contains(':') && !of.starts_with("sha256:") {
-            // It could not be told whether it is what was asked for.
-            return Err(RegistryError::Unusable(format!(
-                "digest {of}: only sha256 is supported"
-            )));
-        }
         let stated = stated.as_ref().and_then(|header| header.to_str().ok());
         // Its own word is worth nothing against the one asked for, but of a tag it is all there is.
         let expected = if of.contains(':') { Some(of) } else { stated };

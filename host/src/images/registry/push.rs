@@ -135,7 +135,7 @@ struct Pusher<'s> {
 
 impl<'s> Pusher<'s> {
     async fn new(session: &'s Session, tag: &str) -> Result<Self, RegistryError> {
-        session.authorize_push().await?;
+        patiently(session.pace(), || session.authorize_push()).await?;
         let host = session.host().authority.clone();
         let (repository, tag) = (session.repository().to_owned(), tag.to_owned());
         let reference = if tag.contains(':') {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::fake::{Fake, Fault, wasm};
 use super::settings::{Host, Settings};
-use super::{Pace, PullSecrets, Registry};
+use super::{Pace, PullSecrets, Registry, Transfer};
 use crate::images::config::WASM_CONFIG;
 use crate::images::content::{ContentStore, StoredImage};
 use crate::images::{Digest, ImageError};
@@ -567,10 +567,12 @@ async fn a_mirror_is_asked_first_and_the_registry_after_it() {
         prefix: prefix.map(str::to_owned),
         known_as: fake.address.to_string(),
     };
-    let mut settings = Settings::default();
-    let hosts = vec![at(&mirror, Some("cache"))];
-    settings.mirrors.insert(origin.address.to_string(), hosts);
-    let registry = place.peapod(settings, PACE);
+    let with = |hosts: Vec<Host>| {
+        let mut settings = Settings::default();
+        settings.mirrors.insert(origin.address.to_string(), hosts);
+        place.peapod(settings, PACE)
+    };
+    let registry = with(vec![at(&mirror, Some("cache"))]);
     mirror.artifact("hello", "1", &wasm(1));
     pull(&registry, &origin.name("hello:1"))
         .await
@@ -582,6 +584,47 @@ async fn a_mirror_is_asked_first_and_the_registry_after_it() {
         .await
         .expect("pulled");
     assert_eq!(mirror.seen(), ["cache/team/other/manifests/1"]);
+    // One where nobody listens, and one that gives something else, are no harm.
+    let nobody = Host {
+        authority: "127.0.0.1:1".into(),
+        ..at(&mirror, None)
+    };
+    let registry = with(vec![nobody, at(&mirror, None)]);
+    for fake in [&mirror, &origin] {
+        fake.artifact("third", "1", &wasm(3));
+    }
+    mirror.fault(Fault::Wrong("blobs/"));
+    let stored = pull(&registry, &origin.name("third:1")).await;
+    let wasm_file = stored.expect("pulled").image.wasm;
+    assert_eq!(std::fs::read(wasm_file).expect("read"), wasm(3));
+    assert!(mirror.seen().iter().any(|one| one.contains("blobs/")));
+}
+
+#[tokio::test]
+async fn how_far_each_blob_is_can_be_watched() {
+    let (fake, place) = (Fake::start().await, Place::new());
+    let program = wasm(600_000);
+    fake.artifact("hello", "1", &program);
+    let (layer, config) = (Digest::of(&program), Digest::of(b"{}"));
+    fake.fault(Fault::Silent(config.to_string().leak()));
+    let registry = place.registry();
+    let mut transfers = registry.progress().subscribe();
+    let name = fake.name("hello:1");
+    let whole = program.len() as u64;
+    let is_there = |transfers: &Vec<Transfer>| {
+        let parts = transfers.iter().flat_map(|one| &one.parts);
+        let mut there = parts.filter(|part| part.done == part.total);
+        there.any(|part| part.digest == layer && part.total == whole)
+    };
+    tokio::select! {
+        _ = pull(&registry, &name) => panic!("its configuration does not come"),
+        // Cloned in there: what it returns locks out the pull, which is dropped before the next line.
+        found = async { transfers.wait_for(is_there).await.expect("it lives").clone() } => {
+            assert_eq!((found.len(), &found[0].name), (1, &name));
+            assert_eq!(found[0].bytes(), (whole, whole + 2));
+        }
+    }
+    assert!(transfers.borrow().is_empty(), "given up");
 }
 
 #[tokio::test]
