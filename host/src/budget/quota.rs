@@ -53,7 +53,7 @@ impl Quota {
             period: 0,
             used: 0,
             carried: 0,
-            carried_max: carried_max.min(nanos_per_period),
+            carried_max,
             running: 0,
             sustained: millis / 1000,
             waiting: BTreeSet::new(),
