@@ -129,7 +129,6 @@ fn pods_that_ended_leave_nothing_behind() {
                 pods: u32::MAX,
                 ..machine::allocatable(place.path())
             },
-            node_labels: Default::default(),
         })
         .expect("a host");
         // What a host needs once (compiled code, pools, the last 10,000 changes and as many events) is there after the first batches.

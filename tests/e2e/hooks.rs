@@ -263,3 +263,68 @@ fn e4_a_command_that_exits_with_another_code_than_0_fails_its_hook() {
         "E1"
     );
 }
+
+/// A sidecar that stays, with these hooks.
+fn sidecar(name: &str, hooks: &str) -> String {
+    format!(
+        "  - {{name: {name}, restartPolicy: Always, image: {}, lifecycle: {{{hooks}}}}}\n",
+        stays().replace('\n', ",")
+    )
+}
+
+// conformance: [sig-node] Container Lifecycle Hook when create a pod with lifecycle hook should execute {poststart|prestop} https hook properly (lifecycle_hook.go)
+// conformance: [sig-node] Restartable Init Container Lifecycle Hook when create a pod with lifecycle hook should execute {poststart|prestop} {exec|http|https} hook properly (lifecycle_hook.go)
+// conformance: [sig-node] Lifecycle sleep action zero value when create a pod with lifecycle hook using sleep action with a duration of zero seconds prestop hook using sleep action with zero duration (lifecycle_hook.go)
+#[test]
+fn e5_e6_e9_hooks_of_sidecars_over_https_and_a_sleep_of_no_time() {
+    let get = |scheme: &str, port: u16, what: &str| {
+        format!("{{httpGet: {{scheme: {scheme}, port: {port}, path: /{what}}}}}")
+    };
+    let both = |scheme, port, name: &str| {
+        let (start, stop) = (format!("{name}-started"), format!("{name}-stopped"));
+        format!(
+            "postStart: {}, preStop: {}",
+            get(scheme, port, &start),
+            get(scheme, port, &stop)
+        )
+    };
+    let tls = format!(
+        "  - name: tls\n    restartPolicy: Always\n    image: {}\n    args: [--listen, \"0.0.0.0:8443\", --upstream, \"127.0.0.1:8080\"]\n    \
+         startupProbe: {{httpGet: {{scheme: HTTPS, port: 8443}}, periodSeconds: 1, timeoutSeconds: 20, failureThreshold: 60}}\n",
+        image("tls-proxy")
+    );
+    let shell = format!(
+        "  - name: shell\n    restartPolicy: Always\n    image: {}\n    command: [sh, -c, 'until test -f /started; do sleep 0.1; done; echo started; sleep 600']\n    \
+         lifecycle: {{postStart: {{exec: {{command: [sh, -c, 'echo yes >/started']}}}}, preStop: {{exec: {{command: [sh, -c, 'cat /started >/dev/termination-log']}}}}}}\n",
+        image("busybox")
+    );
+    let sidecars = [
+        tls,
+        shell,
+        sidecar("http", &both("HTTP", 8080, "http")),
+        sidecar("https", &both("HTTPS", 8443, "https")),
+        sidecar("zero", "preStop: {sleep: {seconds: 0}}"),
+        "  containers:".to_owned(),
+    ];
+    let manifest = pod("", &stays(), &both("HTTPS", 8443, "main"));
+    let manifest = manifest.replacen("  containers:", &sidecars.concat(), 1);
+    let ran = run(&manifest, "40s");
+    for name in ["http", "https", "main"] {
+        for moment in ["started", "stopped"] {
+            assert!(
+                asked(&ran, &format!("/{name}-{moment}")),
+                "{name} {moment}: {}",
+                ran.stderr
+            );
+        }
+    }
+    assert!(!ran.shows("LifecycleHTTPFallback"), "{}", ran.stderr);
+    assert!(
+        !ran.shows("PostStartHook failed") && !ran.shows("PreStopHook failed"),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(ran.output_of("shell"), ["started"]);
+    assert_eq!(ran.terminated("shell")["message"], "yes\n");
+    assert_eq!(ran.terminated("zero")["exitCode"], 143);
+}

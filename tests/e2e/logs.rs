@@ -90,7 +90,7 @@ fn the_files_are_where_a_kubelet_has_them_and_as_a_container_runtime_writes_them
     assert_eq!(lines[0][0].len(), "2026-01-31T12:00:00.000000000Z".len());
 }
 
-// conformance: [sig-node] Container Log Rotation when a container generates a lot of log should be rotated and limited to a fixed amount of files (container_log_rotation_test.go)
+// conformance: [sig-node] ContainerLogRotation when a container generates a lot of log should be rotated and limited to a fixed amount of files (container_log_rotation_test.go)
 #[test]
 fn a_lot_of_output_is_rotated_and_limited_to_so_many_files() {
     let place = Place::new();

@@ -333,6 +333,27 @@ fn f1_a_negative_grace_is_one_second() {
     assert_eq!(ran.object()["spec"]["terminationGracePeriodSeconds"], 1);
 }
 
+// conformance: [sig-node] Pods Extended (pod generation) Pod Generation custom-set generation on new pods and graceful delete (pods.go)
+// conformance: [sig-node] Pods Extended (pod generation) Pod Generation pod observedGeneration field set in pod conditions (pods.go)
+#[test]
+fn b18_a_pod_begins_with_generation_one_and_its_deletion_is_another() {
+    let place = Place::new();
+    for (container, args, generation) in [(WELL, &[][..], 1), (STAYS, &["--timeout", "5s"][..], 2)]
+    {
+        let manifest = pod(NEVER, &[], &[("c", container)]);
+        let manifest = manifest.replace("{name: p}", "{name: p, generation: 100}");
+        let object = place.run(&manifest, args).object();
+        assert_eq!(object["metadata"]["generation"], generation, "{object:#}");
+        let status = &object["status"];
+        assert_eq!(status["observedGeneration"], generation, "{object:#}");
+        let conditions = status["conditions"].as_array().expect("a list");
+        assert!(!conditions.is_empty());
+        for condition in conditions {
+            assert_eq!(condition["observedGeneration"], generation, "{object:#}");
+        }
+    }
+}
+
 // conformance: [sig-node] Sysctls should reject invalid sysctls (sysctl.go)
 #[test]
 fn k_names_of_sysctls_are_checked() {

@@ -97,7 +97,7 @@ fn faults_of_all_files_and_documents_are_told_at_once_and_nothing_is_printed() {
         &ran,
         &[
             "tabs.yaml: document 1: line 4, column 2: tabs disallowed within this context (block indentation)",
-            "two.yaml: document 1, line 9: Pod \"q\": spec.containers[0].prot: unknown field, did you mean \"ports\"?",
+            "two.yaml: document 1, line 9: Pod \"q\": spec.containers[0].prot: unknown field",
             &format!(
                 "two.yaml: document 2, line 17: Pod \"p\": spec.containers[0].name: Invalid value: \"C\": {label}"
             ),

@@ -5,6 +5,7 @@
 //! - talks to: `app` and whatever it shows (`manifest`, `store`, `ports`, `node`), `control` (another peapod)
 
 mod args;
+mod bars;
 mod capacity;
 #[cfg(unix)]
 mod exec;

@@ -295,6 +295,29 @@ fn long_names_of_both_dialects_are_joined() {
 }
 
 #[test]
+fn a_layer_that_has_changed_on_disk_is_noticed() {
+    use sha2::Digest as _;
+    let place = Place::new();
+    let mut layer = tar(&[(FILE, "a", "as it was")]);
+    // Behind the archive's end, where nobody reads it for its own sake.
+    layer.extend([0; 300_000]);
+    let path = place.outside.path().join("layer");
+    let digest = hex::encode(sha2::Sha256::digest(&layer));
+    let unpack = |layer: &[u8]| {
+        std::fs::write(&path, layer).expect("written");
+        super::unpack([(&*path, &*digest)], &place.root)
+    };
+    unpack(&layer).expect("unpacked");
+    for at in [600, layer.len() - 1] {
+        let mut other = layer.clone();
+        other[at] ^= 1;
+        let refused = unpack(&other);
+        assert!(matches!(refused, Err(LayerError::Changed(_))), "{at}");
+    }
+    unpack(&layer[..layer.len() - 1]).expect_err("it is shorter");
+}
+
+#[test]
 fn damaged_archives_are_errors_and_nothing_worse() {
     let mut layers = vec![tar(&[
         (FOLDER, "d", ""),

@@ -115,6 +115,11 @@ pub fn list(items: Vec<Value>) -> Value {
     })
 }
 
+/// An object as `kubectl get -o yaml` prints it.
+pub fn yaml(value: &Value) -> String {
+    super::documents::print::yaml(value)
+}
+
 /// serde_json sorts keys unless some crate of the build asks it to keep their order; the output must not depend on that.
 fn sorted(value: Value) -> Value {
     match value {

@@ -208,6 +208,13 @@ impl ApiStore {
         if unchanged {
             return Ok(object.version);
         }
+        let over = |status: &Arc<PodStatus>| status.phase.is_terminal();
+        if object.deletion.is_none() && !object.status.as_ref().is_some_and(over) {
+            // Rule B18: who waits until the newest generation was observed waits for the deletion, too.
+            let generation = object.pod.meta.generation + 1;
+            object.pod.meta.generation = generation;
+            Arc::make_mut(&mut object.object).metadata.generation = Some(generation);
+        }
         object.deletion = Some((now + asked, grace));
         self.changed(inner, ChangeKind::Modified, Kind::Pod, &uid.clone().into())
     }
@@ -393,6 +400,28 @@ mod tests {
             .delete(&uid, Time::EPOCH, Some(Seconds(1)))
             .expect("asked");
         assert!(shorter > first);
+    }
+
+    #[test]
+    fn b18_the_first_deletion_of_a_pod_that_is_not_over_is_a_new_generation() {
+        for (phase, after) in [
+            (crate::model::Phase::Running, 2),
+            (crate::model::Phase::Failed, 1),
+        ] {
+            let store = store();
+            let uid = testing::pod().meta.uid;
+            let mut status = testing::status();
+            status.phase = phase;
+            store.publish(&uid, status).expect("published");
+            for grace in [30, 10] {
+                let grace = Some(Seconds(grace));
+                store.delete(&uid, Time::EPOCH, grace).expect("asked");
+                let found = store.pod(&uid).expect("there");
+                assert_eq!(found.pod.meta.generation, after, "{phase:?}");
+                let shown = found.object.metadata.generation.unwrap_or(1);
+                assert_eq!(shown, after, "{phase:?}");
+            }
+        }
     }
 
     #[test]

@@ -18,8 +18,8 @@ use crate::model::{
     Seconds, TerminationMessagePolicy,
 };
 use crate::ports::{
-    Clock, ConfigSource, ContainerRuntime, Image, ImageStore, LogicalHost, LogicalHosts, Logs,
-    PodVolumes, ServiceSource, Signal, Volumes,
+    Began, Clock, ConfigSource, ContainerRuntime, Image, ImageStore, LogicalHost, LogicalHosts,
+    Logs, PodVolumes, ServiceSource, Signal, Volumes,
 };
 use crate::prober::{Instance, PodProbes, Report, Sight};
 
@@ -96,7 +96,14 @@ pub struct Worker {
     effects: JoinSet<(EffectId, Ended)>,
     /// Which effect a task is, for when it panics or is abandoned.
     running: HashMap<tokio::task::Id, (EffectId, AbortHandle)>,
-    exits: JoinSet<(Attempt, Exit)>,
+    exits: JoinSet<Exit>,
+    /// Whose end a task waits for.
+    waiting: HashMap<tokio::task::Id, Attempt>,
+    /// Pulls that turn out to fetch something.
+    began: (
+        mpsc::UnboundedSender<EffectId>,
+        mpsc::UnboundedReceiver<EffectId>,
+    ),
     probes: Option<PodProbes>,
     forgotten: bool,
 }
@@ -123,6 +130,8 @@ impl Worker {
             effects: JoinSet::new(),
             running: HashMap::new(),
             exits: JoinSet::new(),
+            waiting: HashMap::new(),
+            began: mpsc::unbounded_channel(),
             probes: None,
             forgotten: false,
         }
@@ -148,6 +157,7 @@ impl Worker {
                         continue;
                     }
                 },
+                Some(id) = self.began.1.recv(), if !self.effects.is_empty() => Event::Pulling { id },
                 Some(ended) = self.effects.join_next_with_id() => match ended {
                     Ok((task, (id, ended))) => {
                         self.running.remove(&task);
@@ -162,7 +172,13 @@ impl Worker {
                         None => continue,
                     },
                 },
-                Some(Ok((attempt, exit))) = self.exits.join_next() => {
+                Some(ended) = self.exits.join_next_with_id() => {
+                    let (task, exit) = match ended {
+                        Ok((task, exit)) => (task, exit),
+                        // Without an end, the pod would be Running for ever, and could not be deleted either.
+                        Err(error) => (error.id(), Exit::lost(self.ports.clock.now())),
+                    };
+                    let Some(attempt) = self.waiting.remove(&task) else { continue };
                     self.gone(&attempt);
                     Event::Exited { attempt, exit }
                 }
@@ -273,10 +289,15 @@ impl Worker {
                 container,
                 image,
                 policy,
-            } => self.spawn(
-                id,
-                effects::pull(ports, pod, container, image, policy, base_dir),
-            ),
+            } => {
+                let told = self.began.0.clone();
+                let began = Began::by(move || {
+                    // It is gone only with the worker.
+                    let _ignored = told.send(id);
+                });
+                let pull = effects::pull(ports, pod, container, image, policy, base_dir, began);
+                self.spawn(id, pull);
+            }
             Effect::Start { attempt, .. } => {
                 match effects::start_request(&ports, &pod, &self.resources, attempt) {
                     Ok(request) => self.spawn(id, effects::start(ports, request)),
@@ -370,7 +391,8 @@ impl Worker {
         let table = &self.ports.running;
         table.add(uid, &attempt.container, Arc::clone(container));
         self.containers.insert(attempt.clone(), running);
-        self.exits.spawn(async move { (attempt, exit.await) });
+        let task = self.exits.spawn(exit);
+        self.waiting.insert(task.id(), attempt);
     }
 }
 

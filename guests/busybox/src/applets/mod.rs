@@ -6,7 +6,7 @@
 //! - `ls`, `sort`: uutils' bring Unicode collation, 1.5 MB of data. `date`, `touch`: every time zone and a grammar of phrases, 500 KB.
 //!   `expr`, `seq`: big numbers, 260 KB. `md5sum`, `sha256sum`: nine more algorithms, 120 KB.
 //! - `tail`: uutils' cannot follow a file on WASI. `env`, `stat`: uutils' do not build for WASI. `grep`: its regex library is C.
-//! - `find`, `xargs`, `ps`: small subsets of what is used in pods' commands.
+//! - `find`, `xargs`, `ps`, `tar`: small subsets of what is used in pods' commands.
 //! - `nc`, `wget`, `curl`, `nslookup`: of `nettools`. `bash` is the same shell as `sh`, for those who ask for it by habit.
 
 mod checksum;
@@ -26,6 +26,7 @@ mod sort;
 mod stat;
 mod system;
 mod tail;
+mod tar;
 mod touch;
 mod uutils;
 mod xargs;
@@ -124,6 +125,7 @@ fn find_own(name: &str) -> Option<Applet> {
         "stat" => stat::stat,
         "sync" => |_| 0,
         "tail" => tail::tail,
+        "tar" => tar::tar,
         "touch" => touch::touch,
         "true" => |_| 0,
         "uname" => system::uname,
@@ -137,7 +139,7 @@ fn find_own(name: &str) -> Option<Applet> {
 
 /// The commands written here.
 const OWN: &str = "[ ash basename bash busybox curl date dirname echo egrep env expr false fgrep find grep hostname id kill ls md5sum nc nproc nslookup printf ps \
-                   pwd seq sh sha256sum sleep sort stat sync tail test touch true uname wget which whoami xargs ";
+                   pwd seq sh sha256sum sleep sort stat sync tail tar test touch true uname wget which whoami xargs ";
 
 /// What this component answers to, for hosts that look for a command before they run it: a custom section of the wasm file.
 #[cfg(target_family = "wasm")]

@@ -2,6 +2,7 @@
 
 mod json;
 pub(super) mod lines;
+pub(super) mod print;
 mod scalar;
 mod yaml;
 

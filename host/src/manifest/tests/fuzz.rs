@@ -4,9 +4,15 @@ use serde_json::Value;
 use super::oracle::check;
 use super::{golden, golden_names};
 
-/// Every recorded manifest but the largest.
+/// What the fuzzer begins with: every recorded manifest, the samples of the project, its own seeds.
 fn samples() -> Vec<String> {
-    ["validation", "defaulting"]
+    let folders = [
+        "validation",
+        "defaulting",
+        "../../manifests",
+        "../../host/fuzz/seeds/manifest",
+    ];
+    folders
         .into_iter()
         .flat_map(|folder| {
             golden_names(folder, ".yaml")
@@ -14,6 +20,13 @@ fn samples() -> Vec<String> {
                 .map(move |name| golden(&format!("{folder}/{name}")))
         })
         .collect()
+}
+
+#[test]
+fn every_seed_is_read_and_what_is_accepted_says_the_same_when_it_was_printed() {
+    for seed in samples() {
+        check(seed.as_bytes());
+    }
 }
 
 /// Values that have broken parsers before.

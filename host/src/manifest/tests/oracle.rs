@@ -10,7 +10,7 @@ pub(crate) fn check(bytes: &[u8]) {
         Ok(objects) => {
             for object in &objects {
                 says_the_same(&object.to_string(), object);
-                says_the_same(&serde_yaml::to_string(object).expect("printed"), object);
+                says_the_same(&object::yaml(object), object);
             }
         }
         Err(faults) => {

@@ -230,9 +230,18 @@ fn a_load_balancer_nobody_gives_an_address_is_reached_by_its_node_port() {
 }
 
 #[test]
+fn n11_a_service_that_is_another_name_has_no_address() {
+    let loaded = only("type: ExternalName, externalName: db.example.com., ports: [{port: 80}]");
+    let name = "db.example.com".to_owned();
+    assert_eq!(loaded.service.kind, ServiceType::ExternalName(name));
+    let spec = loaded.object.spec.expect("a spec");
+    assert_eq!((spec.cluster_ip, spec.cluster_ips), (None, None));
+    assert_eq!(loaded.service.ports[0].node_port, None);
+}
+
+#[test]
 fn what_a_service_cannot_do_here_is_refused_with_its_field() {
     for (spec, path) in [
-        ("type: ExternalName, externalName: a.example", "spec.type"),
         (
             "externalIPs: [1.2.3.4], ports: [{port: 80}]",
             "spec.externalIPs",
