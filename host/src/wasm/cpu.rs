@@ -463,8 +463,8 @@ mod tests {
                 let (used, took) = (cpu.used(), began.elapsed());
                 let may = took * u32::try_from(limit).expect("small") / 1000;
                 println!("{limit}m: {used:?} of {may:?}");
-                // The first period may be used whole, and each guest may be in the middle of a slice.
-                let slack = Duration::from_millis(limit / 10) + SLICE * 3;
+                // The first period may be used whole, with what is carried into it, and each guest may be in the middle of a slice.
+                let slack = Duration::from_millis(limit / 10 + 20) + SLICE * 3;
                 assert!(used <= may + slack, "{limit}m: {used:?} in {took:?}");
                 // The machine may be too busy to give it all; it is not held back by us.
                 assert!(used >= may / 2, "{limit}m: {used:?} in {took:?}");

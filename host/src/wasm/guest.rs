@@ -10,7 +10,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView, p2 as http2
 
 use super::bindings::peapod::pod;
 use super::file_mounts::MountedFile;
-use super::http::Hooks;
+use super::http::{Hooks, Kept};
 use super::limits::Share;
 use super::mounts::{Preopens, PreopensView};
 use super::open_files::OpenFiles;
@@ -29,6 +29,7 @@ pub(super) struct Guest {
     wasi: WasiCtx,
     http: WasiHttpCtx,
     hooks: Hooks,
+    http_kept: Kept,
     pub(super) table: ResourceTable,
     pub(super) memory: Share,
     /// The process this instance is.
@@ -69,6 +70,7 @@ impl Guest {
                 wasi: wasi.build(),
                 http: WasiHttpCtx::new(),
                 hooks: Hooks::new(process),
+                http_kept: Kept::new(Arc::clone(&process.container.memory)),
                 table,
                 memory,
                 process: Arc::clone(process),
@@ -126,6 +128,7 @@ impl WasiView for Guest {
 
 impl WasiHttpView for Guest {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
+        self.http_kept.look(&mut self.table);
         WasiHttpCtxView {
             hooks: &mut self.hooks,
             table: &mut self.table,

@@ -28,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(600);
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 
 /// What one write to a body takes at most.
-const BODY_CHUNK_BYTES: usize = 64 * 1024;
+pub(super) const BODY_CHUNK_BYTES: usize = 64 * 1024;
 
 /// The rest of a connection, once the response's head is there.
 type Rest = Box<dyn Future<Output = Result<(), Error>> + Send>;

@@ -2,6 +2,7 @@
 
 mod client;
 mod connect;
+mod kept;
 mod patience;
 mod reply;
 mod request;
@@ -13,4 +14,5 @@ mod warm;
 const CONNECTION_BYTES: u64 = 16 * 1024;
 
 pub(super) use client::Hooks;
+pub(super) use kept::Kept;
 pub(super) use serve::serve;
