@@ -16,6 +16,6 @@ mod socket;
 #[cfg(test)]
 mod tests;
 
-pub use ask::{Found, Refusal, Target};
+pub use ask::{Found, Refusal, Size, Target};
 pub use client::{Client, ClientError, Command, FromCommand, Said, ToCommand, find};
 pub use server::Server;
