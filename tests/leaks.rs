@@ -124,6 +124,7 @@ fn pods_that_ended_leave_nothing_behind() {
             toolbox: "none".into(),
             logs: LogSettings::default(),
             containers: BATCH,
+            node_labels: Default::default(),
             allocatable: Allocatable {
                 pods: u32::MAX,
                 ..machine::allocatable(place.path())

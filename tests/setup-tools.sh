@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Installs the programs that tests use beside peapod itself, from the system's packages: curl, a registry and skopeo. What is there
+# Installs the programs that tests use beside peapod itself, from the system's packages: curl, openssl, a registry and skopeo. What is there
 # already stays.
 set -euo pipefail
 
 say() { printf 'setup-tools: %s\n' "$*" >&2; }
 missing=()
-for tool in curl docker-registry skopeo; do
+for tool in curl docker-registry openssl skopeo; do
   command -v "$tool" >/dev/null 2>&1 || missing+=("$tool")
 done
 [ ${#missing[@]} -gt 0 ] || exit 0

@@ -1,5 +1,6 @@
 //! The composition root: the only file that names concrete types of every room.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -19,7 +20,7 @@ use crate::logs::{FileSettings, LogDir, LogQueue, LogReader, Retention, Rotation
 use crate::manifest::{LoadedConfigMap, LoadedPod, LoadedSecret, LoadedService, object};
 use crate::model::{Allocatable, Event, EventType, ImagePullPolicy, NODE_NAME, ObjectRef, Time};
 use crate::network::{NetworkSettings, NodePortFault, NodePorts, Refusal, Switch};
-use crate::node::{MemoryDir, Node, RunDir};
+use crate::node::{MemoryDir, Node, PodNotice, RunDir};
 use crate::ports::{
     Clock, ConfigSource, Image, ImageStore, Logs, PullError, PullRequest, ServiceSource,
 };
@@ -55,7 +56,12 @@ pub struct Settings {
     pub containers: usize,
     /// What pods may request in all.
     pub allocatable: Allocatable,
+    /// The node's labels.
+    pub node_labels: BTreeMap<String, String>,
 }
+
+/// How many events wait for whoever shows them: more than a start of some thousand pods makes at once.
+const HAPPENED_MAX: usize = 16 << 10;
 
 /// How containers' output is kept.
 #[derive(Clone, Copy, Default)]
@@ -72,8 +78,8 @@ pub struct App {
     pub store: Arc<ApiStore>,
     /// What containers write.
     pub logs: LogReader,
-    /// What happens to objects, each time it does.
-    pub happened: mpsc::UnboundedReceiver<Event>,
+    /// What happens to objects, each time it does; of a reader that falls far behind, not all of it.
+    pub happened: mpsc::Receiver<Event>,
     /// The events of the last hour.
     pub events: Arc<Mutex<EventBook>>,
     /// What the host itself has to say, beside its pods.
@@ -154,7 +160,7 @@ impl App {
             services: Arc::clone(&store) as Arc<dyn ServiceSource>,
             allocatable: settings.allocatable,
         };
-        let (told, happened) = mpsc::unbounded_channel();
+        let (told, happened) = mpsc::channel(HAPPENED_MAX);
         let events = Arc::new(Mutex::new(EventBook::new(NODE_NAME)));
         let recorder = Recorder {
             store: Arc::clone(&store),
@@ -166,9 +172,11 @@ impl App {
         let services = keep_services(Arc::clone(&store), Arc::clone(&switch), recorder.clone());
         let endpoints = tokio::spawn(services);
         let control = tokio::spawn(control(&run_dir, Arc::clone(&store), running));
-        let node = Node::new(Arc::clone(&store), ports, settings.engine, move |note| {
+        let record = move |note: PodNotice| {
             recorder.record(note.at, events::of_pod(&note.pod, note.notice));
-        });
+        };
+        let labels = settings.node_labels;
+        let node = Node::new(Arc::clone(&store), ports, settings.engine, labels, record);
         let node = tokio::spawn(node.run());
         let sweeper = Arc::clone(&run_dir);
         let (logs_dir, retention, now) = (logs_dir(data_dir), settings.logs.retention, clock.now());
@@ -301,7 +309,7 @@ struct Recorder {
     store: Arc<ApiStore>,
     clock: Arc<dyn Clock>,
     book: Arc<Mutex<EventBook>>,
-    told: mpsc::UnboundedSender<Event>,
+    told: mpsc::Sender<Event>,
 }
 
 impl Recorder {
@@ -309,7 +317,8 @@ impl Recorder {
         let mut book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
         let event = book.record(at, what).event;
         drop(book);
-        let _ignored = self.told.send(event);
+        // A guest can make events happen, and a terminal can stand still: what is too much is in the book alone.
+        let _full = self.told.try_send(event);
     }
 
     fn refusal(&self, refusal: &Refusal) {
@@ -342,7 +351,7 @@ impl Recorder {
         let what = Occurrence {
             about,
             kind: EventType::Warning,
-            reason: "FailedNodePort".to_owned(),
+            reason: "FailedNodePort",
             message: format!("node port {}: {}", fault.port, fault.error),
             component: "peapod",
         };

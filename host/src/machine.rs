@@ -1,15 +1,16 @@
-//! What the machine has for pods.
+//! What the machine has for pods, and what it is called by.
 //!
-//! - owns: counting the machine's cores, memory and disk
+//! - owns: counting the machine's cores, memory and disk; its labels as a node
 //! - never does: watch them; a machine is counted once, when the host starts
 //! - talks to: `model`
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::thread::available_parallelism;
 
 use sysinfo::{MemoryRefreshKind, RefreshKind, System};
 
-use crate::model::{Allocatable, Bytes, Millicores};
+use crate::model::{Allocatable, Bytes, Millicores, NODE_NAME};
 
 /// What a kubelet takes where it is not told (`maxPods`).
 const PODS_MAX: u32 = 110;
@@ -24,6 +25,27 @@ pub fn allocatable(data_dir: &Path) -> Allocatable {
         ephemeral_storage: storage(data_dir),
         pods: PODS_MAX,
     }
+}
+
+/// The labels that a kubelet gives its node. The operating system is what pods see, not what this runs on: their manifests are written for
+/// linux nodes, as those are that run components in a cluster. The architecture is the machine's, by Go's name for it.
+pub fn labels() -> BTreeMap<String, String> {
+    let arch = match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        "x86" => "386",
+        other => other,
+    };
+    let labels = [
+        ("kubernetes.io/hostname", NODE_NAME),
+        ("kubernetes.io/os", "linux"),
+        ("kubernetes.io/arch", arch),
+        ("beta.kubernetes.io/os", "linux"),
+        ("beta.kubernetes.io/arch", arch),
+    ];
+    labels
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .into()
 }
 
 /// All of it, or what the cgroup that the host runs in may have.
@@ -55,7 +77,15 @@ fn storage(_: &Path) -> Bytes {
 mod tests {
     use std::path::Path;
 
-    use super::allocatable;
+    use super::{allocatable, labels};
+
+    #[test]
+    fn j5_the_node_has_the_labels_that_manifests_choose_by() {
+        let labels = labels();
+        assert_eq!(labels["kubernetes.io/os"], "linux");
+        assert_eq!(labels["kubernetes.io/hostname"], "peapod");
+        assert_ne!(labels["kubernetes.io/arch"], "x86_64", "Go's names");
+    }
 
     #[test]
     fn a_machine_has_something_of_everything_wherever_its_data_goes() {

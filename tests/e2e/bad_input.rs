@@ -82,7 +82,7 @@ fn every_document_and_file_is_checked_before_anything_starts() {
     place.file("a.yaml", &format!("{good}---\nkind: Pod\napiVersion: v1\nmetadata: {{name: Q_}}\nspec: {{containers: []}}\n"));
     place.file("b.json", "{\"kind\": \"Pod\"");
     let text = refused(&place, &["run", "a.yaml", "b.json", "none.yaml"]);
-    assert!(text.contains("a.yaml: document 2"), "{text}");
+    assert!(text.contains("a.yaml: document 2, line "), "{text}");
     assert!(
         text.contains("metadata.name: Invalid value: \"Q_\""),
         "{text}"

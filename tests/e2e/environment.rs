@@ -207,16 +207,30 @@ fn h3_every_key_of_a_config_map_is_a_variable() {
     assert!(!found.iter().any(|line| line.contains("blob")), "{found:?}");
 }
 
-// conformance: [sig-node] ConfigMap should be consumable as environment variable names variable names with various prefixes (configmap.go)
-// conformance: [sig-node] ConfigMap should be consumable as environment variable names when configmap keys start with a digit (configmap.go)
+// conformance: [sig-node] ConfigMap should be consumable as environment variable names with various prefixes (configmap.go)
+// conformance: [sig-node] Secrets should be consumable as environment variable names variable names with various prefixes (secrets.go)
+// conformance: [sig-node] Variable Expansion allow almost all printable ASCII characters as environment variable names (expansion.go)
 #[test]
-fn h4_names_may_have_any_prefix_and_begin_with_a_digit() {
-    let container = "envFrom: [{configMapRef: {name: config}}, {prefix: '#!', configMapRef: {name: config}}, \
-         {prefix: '1 ', configMapRef: {name: config}}]";
-    let found = env(&place(), CONFIG_MAP, "", "", container);
+fn h4_names_may_have_any_prefix_and_any_printable_character() {
+    let prefixes = ["", "1-", "$_-", "ABC_", "#@!"];
+    for source in ["configMapRef: {name: config}", "secretRef: {name: secret}"] {
+        let from = prefixes.map(|prefix| format!("{{prefix: '{prefix}', {source}}}"));
+        let container = format!("envFrom: [{}]", from.join(", "));
+        let objects = format!("{CONFIG_MAP}\n---\n{SECRET}");
+        let found = env(&place(), &objects, "", "", &container);
+        for prefix in prefixes {
+            let keys = ["data-1=value-1", "data_2=value-2", "3data=value-3"];
+            let lines = keys.map(|key| format!("{prefix}{key}"));
+            has(&found, &lines.each_ref().map(String::as_str));
+        }
+    }
+    let names = ["!\"#$%&'()", "* +,-./0123456789", ":;<>?@", "[\\]^_`{}|~"];
+    let list = names.map(|name| format!("{{name: {name:?}, value: seen}}"));
+    let container = format!("env: [{}]", list.join(", "));
+    let lines = names.map(|name| format!("{name}=seen"));
     has(
-        &found,
-        &["3data=value-3", "#!data_2=value-2", "1 3data=value-3"],
+        &env(&place(), "", "", "", &container),
+        &lines.each_ref().map(String::as_str),
     );
     let refused = place().run(&pod("", "", "env: [{name: a=b, value: c}]"), &[]);
     assert_eq!(refused.code, 2);
@@ -258,7 +272,6 @@ fn h3_a_variable_comes_from_a_key_of_a_secret() {
 }
 
 // conformance: [sig-node] Secrets should be consumable via the environment (secrets.go)
-// conformance: [sig-node] Secrets should be consumable as environment variable names when secret keys start with a digit (secrets.go)
 #[test]
 fn h3_every_key_of_a_secret_is_a_variable() {
     let container =
@@ -513,13 +526,23 @@ fn h10_a_hosts_file_of_the_pods_own_is_left_as_it_is() {
     );
 }
 
+// conformance: [sig-node] Hostname of Pod a pod {without subdomain field does not have FQDN|without FQDN is not affected by SetHostnameAsFQDN field|with subdomain field has FQDN, hostname is shortname|with subdomain field has FQDN, when setHostnameAsFQDN is set to true, the FQDN is set as hostname} (pod_hostnamefqdn_test.go)
+// conformance: [sig-node] Override hostname of Pod a pod {has hostnameOverride field with value that is a valid DNS subdomain.|with hostname and hostnameOverride fields will have hostnameOverride as hostname|with only hostnameOverride field will have hostnameOverride as hostname|with subdomain and hostnameOverride fields will have hostnameOverride as hostname} (pod_hostnameoverride.go)
 #[test]
 fn h9_a_pods_hostname_is_its_full_name_if_it_says_so() {
     let place = place();
     let script = sh("hostname; echo $HOSTNAME; tail -n 1 /etc/hosts | cut -f 2,3");
     let names = |spec: &str| lines(&place, &pod("", spec, &script));
-    assert_eq!(names("hostname: h, subdomain: s,")[..2], ["h", "h"]);
     let full = "h.s.default.svc.cluster.local";
+    assert_eq!(
+        names("hostname: h, subdomain: s,"),
+        ["h", "h", &format!("{full}\th")]
+    );
+    assert_eq!(names(""), ["p"; 3]);
+    assert_eq!(names("setHostnameAsFQDN: true,"), ["p"; 3]);
+    assert_eq!(names("hostnameOverride: a.b.c,"), ["a.b.c"; 3]);
+    assert_eq!(names("hostnameOverride: o, hostname: h,"), ["o"; 3]);
+    assert_eq!(names("hostnameOverride: o, subdomain: s,"), ["o"; 3]);
     let found = names("hostname: h, subdomain: s, setHostnameAsFQDN: true,");
     assert_eq!(
         found,
@@ -532,6 +555,26 @@ fn h9_a_pods_hostname_is_its_full_name_if_it_says_so() {
     );
 }
 
+// conformance: [sig-node] Override hostname of Pod a pod with {setHostnameAsFQDN and hostnameOverride fields|hostNetwork and hostnameOverride fields|non-RFC1123 subdomain string for hostnameOverride field} will fail to be created (pod_hostnameoverride.go)
+#[test]
+fn h9_an_override_goes_with_neither_a_full_name_nor_the_machines_network() {
+    let place = place();
+    for spec in [
+        "hostnameOverride: o, setHostnameAsFQDN: true,",
+        "hostnameOverride: o, hostNetwork: true,",
+        "hostnameOverride: Not-RFC1123,",
+    ] {
+        let ran = place.run(&pod("", spec, ""), &[]);
+        assert_eq!(ran.code, 2, "{}", ran.stderr);
+        assert!(
+            ran.shows("spec.hostnameOverride: "),
+            "{spec}: {}",
+            ran.stderr
+        );
+    }
+}
+
+// conformance: [sig-node] Hostname of Pod a pod configured to set FQDN as hostname will remain in Pending state generating FailedCreatePodSandBox events when the FQDN is longer than 64 bytes (pod_hostnamefqdn_test.go)
 #[test]
 fn h9_a_full_name_that_no_kernel_takes_keeps_the_pod_from_starting() {
     let name = "x".repeat(40);
@@ -557,6 +600,24 @@ fn h11_a_pods_own_resolver_settings_are_all_there_is_under_none() {
             "nameserver 1.1.1.1",
             "options ndots:2"
         ]
+    );
+}
+
+#[test]
+fn h11_m2_nameservers_beyond_the_third_are_left_out_with_a_warning() {
+    let spec = "dnsConfig: {nameservers: [1.1.1.1, 2.2.2.2, 3.3.3.3]},";
+    let ran = place().run(&pod("", spec, &sh("grep nameserver /etc/resolv.conf")), &[]);
+    let servers = ["10.89.0.10", "1.1.1.1", "2.2.2.2"].map(|ip| format!("nameserver {ip}"));
+    assert_eq!(ran.output_of("c"), servers, "{}", ran.stderr);
+    let line = "the applied nameserver line is: 10.89.0.10 1.1.1.1 2.2.2.2";
+    let warning = ran
+        .stderr
+        .lines()
+        .find(|told| told.contains("Warning DNSConfigForming"));
+    assert!(
+        warning.is_some_and(|told| told.ends_with(line)),
+        "{}",
+        ran.stderr
     );
 }
 

@@ -566,6 +566,7 @@ fn open_files(pid: u32) -> usize {
         .count()
 }
 
+// conformance: [sig-cli] Kubectl exec should be able to execute 1000 times in a container (exec.go)
 #[test]
 fn a_thousand_commands_in_a_row_leave_nothing_behind() {
     use peapod::control::{Said, Target, find};

@@ -135,6 +135,7 @@ fn e2_a_failed_pre_stop_hook_is_told_and_the_container_is_stopped_all_the_same()
     assert_eq!(ran.terminated("c")["exitCode"], 143);
 }
 
+// conformance: [sig-node] PreStop graceful pod terminated should wait until preStop hook completes the process (pre_stop.go)
 // conformance: [sig-node] Lifecycle Sleep Hook when create a pod with lifecycle hook using sleep action valid prestop hook using sleep action (lifecycle_hook.go)
 // conformance: [sig-node] Lifecycle Sleep Hook when create a pod with lifecycle hook using sleep action ignore terminated container (lifecycle_hook.go)
 #[test]
@@ -184,7 +185,7 @@ fn e3_two_seconds_between_term_and_kill_are_given_after_a_hook_that_took_all_the
     );
 }
 
-// conformance: [sig-node] Containers Lifecycle should not launch second container before PostStart of the first container completed (container_lifecycle_test.go)
+// conformance: [sig-node] Containers Lifecycle when Running a pod with init containers and regular containers, restartPolicy=Never when Running a pod with multiple containers and a PostStart hook should not launch second container before PostStart of the first container completed (container_lifecycle_test.go)
 #[test]
 fn a4_a_post_start_hook_holds_up_the_next_main() {
     let hooks = "postStart: {httpGet: {port: 8080, path: /first}}";
@@ -198,7 +199,7 @@ fn a4_a_post_start_hook_holds_up_the_next_main() {
     assert!(ran.at("GET /first") < ran.at("{second}: Container started"));
 }
 
-// conformance: [sig-node] Containers Lifecycle should call sidecar container PreStop hook simultaneously (container_lifecycle_test.go)
+// conformance: [sig-node] Containers Lifecycle when A pod with restartable init containers is terminating when the restartable init containers have multiple PreStop hooks should call sidecar container PreStop hook simultaneously (container_lifecycle_test.go)
 #[test]
 fn f6_hooks_of_sidecars_run_with_those_of_the_mains() {
     let sidecar = format!(
@@ -215,8 +216,8 @@ fn f6_hooks_of_sidecars_run_with_those_of_the_mains() {
     assert_eq!(ran.terminated("late")["exitCode"], 0, "{}", ran.stderr);
 }
 
-// conformance: [sig-node] Containers Lifecycle should call the container's preStop hook and terminate it if its liveness probe fails (container_lifecycle_test.go)
-// conformance: [sig-node] Containers Lifecycle should call the container's preStop hook and terminate it if its startup probe fails (container_lifecycle_test.go)
+// conformance: [sig-node] Containers Lifecycle when Running a pod with init containers and regular containers, restartPolicy=Never when A regular container has a PreStop hook when A regular container fails a liveness probe should call the container's preStop hook and terminate it if its liveness probe fails (container_lifecycle_test.go)
+// conformance: [sig-node] Containers Lifecycle when Running a pod with init containers and regular containers, restartPolicy=Never when A regular container has a PreStop hook when A regular container fails a startup probe should call the container's preStop hook and terminate it if its startup probe fails (container_lifecycle_test.go)
 #[test]
 fn e2_pre_stop_runs_when_a_probe_has_the_container_killed() {
     for kind in ["livenessProbe", "startupProbe"] {
@@ -286,4 +287,69 @@ fn e2_the_toolbox_is_compiled_before_a_container_with_hooks_counts_as_started() 
         2,
         "the container's program and the toolbox"
     );
+}
+
+/// A sidecar that stays, with these hooks.
+fn sidecar(name: &str, hooks: &str) -> String {
+    format!(
+        "  - {{name: {name}, restartPolicy: Always, image: {}, lifecycle: {{{hooks}}}}}\n",
+        stays().replace('\n', ",")
+    )
+}
+
+// conformance: [sig-node] Container Lifecycle Hook when create a pod with lifecycle hook should execute {poststart|prestop} https hook properly (lifecycle_hook.go)
+// conformance: [sig-node] Restartable Init Container Lifecycle Hook when create a pod with lifecycle hook should execute {poststart|prestop} {exec|http|https} hook properly (lifecycle_hook.go)
+// conformance: [sig-node] Lifecycle sleep action zero value when create a pod with lifecycle hook using sleep action with a duration of zero seconds prestop hook using sleep action with zero duration (lifecycle_hook.go)
+#[test]
+fn e5_e6_e9_hooks_of_sidecars_over_https_and_a_sleep_of_no_time() {
+    let get = |scheme: &str, port: u16, what: &str| {
+        format!("{{httpGet: {{scheme: {scheme}, port: {port}, path: /{what}}}}}")
+    };
+    let both = |scheme, port, name: &str| {
+        let (start, stop) = (format!("{name}-started"), format!("{name}-stopped"));
+        format!(
+            "postStart: {}, preStop: {}",
+            get(scheme, port, &start),
+            get(scheme, port, &stop)
+        )
+    };
+    let tls = format!(
+        "  - name: tls\n    restartPolicy: Always\n    image: {}\n    args: [--listen, \"0.0.0.0:8443\", --upstream, \"127.0.0.1:8080\"]\n    \
+         startupProbe: {{httpGet: {{scheme: HTTPS, port: 8443}}, periodSeconds: 1, timeoutSeconds: 20, failureThreshold: 60}}\n",
+        image("tls-proxy")
+    );
+    let shell = format!(
+        "  - name: shell\n    restartPolicy: Always\n    image: {}\n    command: [sh, -c, 'until test -f /started; do sleep 0.1; done; echo started; sleep 600']\n    \
+         lifecycle: {{postStart: {{exec: {{command: [sh, -c, 'echo yes >/started']}}}}, preStop: {{exec: {{command: [sh, -c, 'cat /started >/dev/termination-log']}}}}}}\n",
+        image("busybox")
+    );
+    let sidecars = [
+        tls,
+        shell,
+        sidecar("http", &both("HTTP", 8080, "http")),
+        sidecar("https", &both("HTTPS", 8443, "https")),
+        sidecar("zero", "preStop: {sleep: {seconds: 0}}"),
+        "  containers:".to_owned(),
+    ];
+    let manifest = pod("", &stays(), &both("HTTPS", 8443, "main"));
+    let manifest = manifest.replacen("  containers:", &sidecars.concat(), 1);
+    let ran = run(&manifest, "40s");
+    for name in ["http", "https", "main"] {
+        for moment in ["started", "stopped"] {
+            assert!(
+                asked(&ran, &format!("/{name}-{moment}")),
+                "{name} {moment}: {}",
+                ran.stderr
+            );
+        }
+    }
+    assert!(!ran.shows("LifecycleHTTPFallback"), "{}", ran.stderr);
+    assert!(
+        !ran.shows("PostStartHook failed") && !ran.shows("PreStopHook failed"),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(ran.output_of("shell"), ["started"]);
+    assert_eq!(ran.terminated("shell")["message"], "yes\n");
+    assert_eq!(ran.terminated("zero")["exitCode"], 143);
 }

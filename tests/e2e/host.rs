@@ -7,7 +7,7 @@ use peapod::app::{App, LogSettings, Settings};
 use peapod::engine::Config;
 use peapod::images::Overrides;
 use peapod::machine;
-use peapod::manifest::{Loaded, load};
+use peapod::manifest::{Addresses, Loaded, load};
 use peapod::model::{Phase, PodStatus, Seconds};
 use peapod::network::NetworkSettings;
 use peapod::sandbox::HostSettings;
@@ -43,6 +43,7 @@ impl Host {
                 logs: LogSettings::default(),
                 containers: 1,
                 allocatable: machine::allocatable(place.path()),
+                node_labels: Default::default(),
             })
         });
         Self {
@@ -52,7 +53,7 @@ impl Host {
         }
     }
 
-    /// Adds the objects of these documents; ConfigMaps and Secrets that are there already are changed.
+    /// Adds the objects of these documents; ConfigMaps and Secrets that are there already are changed, Services replaced.
     pub(crate) fn apply(&self, manifest: &str) {
         let _entered = self.runtime.enter();
         let mut ids = || uuid::Uuid::new_v4().to_string().as_str().into();
@@ -66,6 +67,7 @@ impl Host {
             let faults: Vec<_> = faults.iter().map(ToString::to_string).collect();
             panic!("{faults:#?}\n{manifest}")
         });
+        let mut drafts = Vec::new();
         for object in loaded {
             match object {
                 Loaded::Pod(pod) => {
@@ -84,12 +86,27 @@ impl Host {
                         .or_else(|_| self.app.update_secret(*secret))
                         .expect("changed");
                 }
-                Loaded::Service(_) => panic!("no Services here"),
+                Loaded::Service(draft) => drafts.push(*draft),
             }
+        }
+        let mut addresses =
+            Addresses::new(NetworkSettings::default().service_cidr).expect("a range");
+        let services = addresses.assign(drafts, self.app.clock.now());
+        for service in services.unwrap_or_else(|faults| panic!("{faults:#?}")) {
+            let name = service.service.meta.name.clone();
+            if self
+                .app
+                .store
+                .named(Kind::Service, "default", &name)
+                .is_some()
+            {
+                self.remove(Kind::Service, &name);
+            }
+            self.app.add_service(service).expect("added");
         }
     }
 
-    /// Removes a ConfigMap or a Secret.
+    /// Removes a ConfigMap, a Secret or a Service.
     pub(crate) fn remove(&self, kind: Kind, name: &str) {
         let found = self.app.store.named(kind, "default", name).expect("there");
         let removed = self.app.store.remove_object(kind, &found.uid());

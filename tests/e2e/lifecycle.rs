@@ -162,6 +162,7 @@ fn a10_a11_a_sidecar_does_not_hold_the_pod_and_ends_after_the_mains() {
     assert!(ran.at("{c}: Container started") < ran.at("Stopping container s"));
 }
 
+// conformance: [sig-node] Pod SIGKILL The containers terminated forcefully by Sigkill should have the correct exit code(137) and reason (Error) (pods_lifecycle_termination_test.go)
 #[test]
 fn f5_a_program_without_signals_ends_with_143_and_one_that_ignores_them_with_137() {
     let place = Place::new();

@@ -31,6 +31,10 @@ const WATCHED: &str = "uid-0";
 
 impl Live {
     pub(crate) fn new(manifests: &[&str]) -> Self {
+        Self::with(Config::default(), manifests)
+    }
+
+    pub(crate) fn with(engine: Config, manifests: &[&str]) -> Self {
         let place = Place::new();
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
@@ -39,7 +43,7 @@ impl Live {
         let entered = runtime.enter();
         let app = App::start(Settings {
             data_dir: place.data_dir(),
-            engine: Config::default(),
+            engine,
             overrides: Overrides::default(),
             registries: peapod::images::RegistrySettings::default(),
             network: NetworkSettings::default(),
@@ -48,6 +52,7 @@ impl Live {
             logs: LogSettings::default(),
             containers: manifests.len(),
             allocatable: peapod::machine::allocatable(&place.data_dir()),
+            node_labels: Default::default(),
         })
         .expect("a host");
         drop(entered);
@@ -95,6 +100,17 @@ impl Live {
     /// Follows the statuses for that long.
     pub(crate) fn pass(&mut self, time: Duration) {
         self.follow(time, |_| false);
+    }
+
+    /// Waits until the watched pod is no longer there.
+    pub(crate) fn until_gone(&mut self) {
+        for _ in 0..PATIENCE.as_secs() * 10 {
+            self.pass(Duration::from_millis(100));
+            if self.app.store.pod(&WATCHED.into()).is_none() {
+                return;
+            }
+        }
+        panic!("it is still there: {:#?}", self.statuses.last());
     }
 
     pub(crate) fn delete(&self, grace_seconds: Option<u64>) {

@@ -90,7 +90,7 @@ fn the_files_are_where_a_kubelet_has_them_and_as_a_container_runtime_writes_them
     assert_eq!(lines[0][0].len(), "2026-01-31T12:00:00.000000000Z".len());
 }
 
-// conformance: [sig-node] Container Log Rotation when a container generates a lot of log should be rotated and limited to a fixed amount of files (container_log_rotation_test.go)
+// conformance: [sig-node] ContainerLogRotation when a container generates a lot of log should be rotated and limited to a fixed amount of files (container_log_rotation_test.go)
 #[test]
 fn a_lot_of_output_is_rotated_and_limited_to_so_many_files() {
     let place = Place::new();
@@ -233,6 +233,27 @@ fn l13_what_has_no_log_is_refused_as_kubectl_refuses_it() {
     assert_eq!(all.stdout, "[pod/p/a] from a\n[pod/p/b] from b\n");
     let cut = place.peapod(&["logs", "p", "-c", "b", "--limit-bytes", "6"]);
     assert_eq!(cut.stdout, "from b");
+}
+
+#[test]
+fn l12_lines_without_end_of_several_containers_stay_apart() {
+    let place = Place::new();
+    place.run(&shells(&[("a", "printf half"), ("b", "echo b")]), &[]);
+    let all = place.peapod(&["logs", "p", "--all-containers"]);
+    assert_eq!(all.stdout, "half\nb\n");
+    let all = place.peapod(&["logs", "p", "--all-containers", "--prefix"]);
+    assert_eq!(all.stdout, "[pod/p/a] half\n[pod/p/b] b\n");
+    let alone = place.peapod(&["logs", "p", "a", "--since", "0"]);
+    assert_eq!(alone.stdout, "half", "no time is no limit");
+}
+
+#[test]
+fn l12_what_is_no_text_comes_back_byte_by_byte() {
+    let place = Place::new();
+    let script = r"printf 'a\377\000\r\nb\033[1m'";
+    place.run(&shell(script, "Never", ""), &[]);
+    let logs = place.command(&["logs", "p"]).output().expect("peapod runs");
+    assert_eq!(logs.stdout, b"a\xff\0\r\nb\x1b[1m");
 }
 
 #[test]

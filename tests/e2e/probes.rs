@@ -416,16 +416,18 @@ fn d8_a_container_whose_command_succeeds_is_left_alone() {
 }
 
 // conformance: [sig-node] Probing container should be restarted with an exec liveness probe with timeout (container_probe.go)
+// conformance: [sig-node] Probing container should be restarted with a failing exec liveness probe that took longer than the timeout (container_probe.go)
 #[test]
 fn d8_a_command_that_takes_longer_than_its_time_has_failed() {
-    let probe = liveness(
-        "exec: {command: [sh, -c, \"sleep 600\"]}, timeoutSeconds: 1, periodSeconds: 1, failureThreshold: 1",
-    );
-    let ran = run_shell(&shell("sleep 600", NEVER, &probe), "120s");
-    assert_eq!(ran.phase(), "Failed", "{}", ran.stderr);
-    assert!(
-        ran.shows(
-            "Liveness probe failed: command timed out: \"sh -c sleep 600\" timed out after 1s"
-        )
-    );
+    for command in ["sleep 600", "sleep 600; exit 1"] {
+        let probe = liveness(&format!(
+            "exec: {{command: [sh, -c, \"{command}\"]}}, timeoutSeconds: 1, periodSeconds: 1, failureThreshold: 1"
+        ));
+        let ran = run_shell(&shell("sleep 600", NEVER, &probe), "120s");
+        assert_eq!(ran.phase(), "Failed", "{}", ran.stderr);
+        let said = format!(
+            "Liveness probe failed: command timed out: \"sh -c {command}\" timed out after 1s"
+        );
+        assert!(ran.shows(&said), "{}", ran.stderr);
+    }
 }

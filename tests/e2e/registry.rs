@@ -11,12 +11,16 @@ use crate::harness::{Place, guest, until};
 
 #[expect(clippy::print_stderr, reason = "a test that is not run has to say so")]
 /// Whether the programs are there. Where everything is tested they have to be; elsewhere a test says that it was not run.
-fn tools() -> bool {
-    let missing: Vec<_> = ["docker-registry", "skopeo"]
+pub(crate) fn tools() -> bool {
+    let missing: Vec<_> = ["docker-registry", "skopeo", "openssl"]
         .into_iter()
         .filter(|tool| {
             let found = Command::new(tool)
-                .arg("--version")
+                .arg(if *tool == "openssl" {
+                    "version"
+                } else {
+                    "--version"
+                })
                 .stdout(Stdio::null())
                 .status();
             !found.is_ok_and(|status| status.success())
@@ -34,9 +38,9 @@ fn tools() -> bool {
 }
 
 /// A registry that lives as long as this.
-struct Registry {
+pub(crate) struct Registry {
     process: Child,
-    port: u16,
+    pub(crate) port: u16,
     _dir: tempfile::TempDir,
 }
 
@@ -44,19 +48,27 @@ struct Registry {
 const HTPASSWD: &str = "user:$2b$04$w6IpdWxhYphOuCSBVB4P6ufcl1avdnyuhCS8lvmfjU9IKDPx9GP4m\n";
 
 impl Registry {
-    fn start(private: bool) -> Self {
+    pub(crate) fn start(private: bool) -> Self {
         let dir = tempfile::tempdir().expect("a folder");
+        std::fs::write(dir.path().join("htpasswd"), HTPASSWD).expect("written");
+        let file = dir.path().join("htpasswd");
+        let auth = format!(
+            "auth: {{htpasswd: {{realm: test, path: {}}}}}\n",
+            file.display()
+        );
+        Self::configured(dir, "", if private { &auth } else { "" })
+    }
+
+    /// With more in its configuration: of `http`, and beside it.
+    pub(crate) fn configured(dir: tempfile::TempDir, http: &str, more: &str) -> Self {
         let place = dir.path().display();
         for _ in 0..10 {
             // Somebody else may take the port meanwhile; then the registry ends at once.
             let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
             let port = port.expect("a port").port();
-            std::fs::write(dir.path().join("htpasswd"), HTPASSWD).expect("written");
-            let auth = format!("auth: {{htpasswd: {{realm: test, path: {place}/htpasswd}}}}\n");
             let config = format!(
                 "version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {place}/data}}}}\n\
-                 http: {{addr: '127.0.0.1:{port}'}}\n{}",
-                if private { &auth } else { "" }
+                 http: {{addr: '127.0.0.1:{port}'{http}}}\n{more}"
             );
             let file = dir.path().join("config.yml");
             std::fs::write(&file, config).expect("written");
@@ -84,7 +96,7 @@ impl Registry {
         panic!("no port for a registry");
     }
 
-    fn name(&self, rest: &str) -> String {
+    pub(crate) fn name(&self, rest: &str) -> String {
         format!("127.0.0.1:{}/team/{rest}", self.port)
     }
 }
@@ -109,22 +121,24 @@ fn skopeo(args: &[&str]) -> String {
     out.into_owned()
 }
 
-fn ok(place: &Place, args: &[&str]) -> String {
+pub(crate) fn ok(place: &Place, args: &[&str]) -> String {
     let ran = place.peapod(args);
     assert_eq!(ran.code, 0, "{args:?}: {}", ran.stderr);
     ran.stdout
 }
 
-fn pod(image: &str, more: &str) -> String {
+pub(crate) fn pod(image: &str, more: &str) -> String {
     format!(
         "apiVersion: v1\nkind: Pod\nmetadata: {{name: p}}\nspec:\n  restartPolicy: Never\n{more}  containers: [{{name: c, image: \"{image}\"}}]\n"
     )
 }
 
-fn plain(path: &Path) -> &str {
+pub(crate) fn plain(path: &Path) -> &str {
     path.to_str().expect("a plain path")
 }
 
+// conformance: [sig-node] Container Runtime blackbox test when running a container with a new image should be able to pull image (runtime.go)
+// conformance: [sig-node] ImageID should be set to the manifest digest (from RepoDigests) when available (image_id_test.go)
 #[test]
 fn an_image_is_pushed_seen_by_skopeo_and_pulled_by_a_pod() {
     if !tools() {
@@ -243,6 +257,7 @@ fn bundles_go_to_skopeo_and_come_from_it() {
     assert_eq!(ran.phase(), "Succeeded", "{}", ran.stderr);
 }
 
+// conformance: [sig-node] Container Runtime blackbox test when running a container with a new image should {not be able to pull from private registry without secret|be able to pull from private registry with secret} (runtime.go)
 #[test]
 fn passwords_come_from_dockers_file_a_helper_or_a_pull_secret() {
     if !tools() {

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::harness::{Place, Ran, guest, project};
+use crate::harness::{Place, Ran, guest, project, until};
+use crate::running::Running;
 
 fn image(name: &str) -> String {
     guest(name).display().to_string()
@@ -177,6 +178,7 @@ fn c2_what_never_fits_stays_pending_and_its_condition_says_why() {
     assert_eq!(ran.status()["containerStatuses"], serde_json::Value::Null);
 }
 
+// conformance: [sig-node] PodRejectionStatus Kubelet should reject pod when the node didn't have enough resource (pod_admission.go)
 #[test]
 fn c10_a_bound_pod_that_does_not_fit_is_rejected() {
     let ran = Place::new().run(
@@ -204,4 +206,108 @@ fn j4_a_port_of_the_machine_is_one_pods_at_a_time() {
     let message = "1 node(s) didn't have free ports for the requested pod ports";
     assert!(ran.shows(message), "{}", ran.stderr);
     assert!(ran.at("first end") < ran.at("second start"));
+}
+
+#[test]
+fn j5_a_pod_runs_where_it_chose_to_and_waits_where_it_did_not() {
+    let pods = sleepers(&[
+        (
+            "here",
+            "1m",
+            "\n  nodeSelector: {kubernetes.io/os: linux, disk: ssd}",
+        ),
+        ("there", "1m", "\n  nodeSelector: {disk: hdd}"),
+    ]);
+    let args = ["--node-label", "disk=ssd"];
+    let ran = Place::new().run(&pods, &[&args[..], &["--timeout", "3s"]].concat());
+    assert_eq!(ran.code, 124, "{}", ran.stderr);
+    let message = "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector. preemption: 0/1 nodes are available: \
+                   1 Preemption is not helpful for scheduling.";
+    assert!(ran.shows(message), "{}", ran.stderr);
+    assert!(
+        ran.shows("Successfully assigned default/here to peapod"),
+        "{}",
+        ran.stderr
+    );
+    assert!(
+        !ran.shows("Successfully assigned default/there"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
+fn c10_a_bound_pod_that_chose_another_node_is_rejected() {
+    let ran = Place::new().run(
+        &sleepers(&[(
+            "p",
+            "1m",
+            "\n  nodeName: peapod\n  nodeSelector: {disk: ssd}",
+        )]),
+        &[],
+    );
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+    assert_eq!(ran.status()["reason"], "NodeAffinity");
+    assert_eq!(
+        ran.status()["message"],
+        "Pod was rejected: Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector"
+    );
+}
+
+#[test]
+fn what_a_container_uses_can_be_read_while_it_runs() {
+    let place = Place::new();
+    std::fs::create_dir(place.path().join("bin")).expect("made");
+    std::fs::copy(guest("spin"), place.path().join("bin/spin")).expect("copied");
+    std::fs::copy(guest("eat-memory"), place.path().join("bin/eat")).expect("copied");
+    let manifest = pod(&format!(
+        "  terminationGracePeriodSeconds: 1\n  volumes: [{{name: bin, hostPath: {{path: {}/bin}}}}]\n  containers:\n  - name: busy\n    \
+         image: {busybox}\n    command: [sh, -c, \"/bin/eat 8 8; /bin/spin --after spinning\"]\n    \
+         resources: {{limits: {{cpu: 100m, memory: 64Mi}}}}\n    volumeMounts: [{{name: bin, mountPath: /bin}}]\n  \
+         - {{name: idle, image: {}, args: [\"1000000\"]}}\n",
+        place.path().display(),
+        image("sleepy"),
+        busybox = image("busybox"),
+    ));
+    let file = place.file("pod.yaml", &manifest);
+    let running = Running::start(&place, &[file.to_str().expect("a plain path")]);
+    running.wait_for("spinning");
+    running.wait_for("{idle}: Container started");
+    let usage = || {
+        let ran = place.peapod(&["top", "p", "-o", "json"]);
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        serde_json::from_str::<serde_json::Value>(&ran.stdout).expect("JSON")
+    };
+    let nanos = |usage: &serde_json::Value| usage[0]["cpuNanoseconds"].as_u64().expect("a number");
+    let first = usage();
+    assert_eq!(first[0]["container"], "busy");
+    assert_eq!(first[1]["container"], "idle");
+    let bytes = |which: &str| first[0][which].as_u64().expect("a number");
+    let (now, peak) = (bytes("memoryBytes"), bytes("memoryPeakBytes"));
+    assert!(peak >= 8 << 20, "the child that ate has ended: {first}");
+    assert!(now > 0 && now < peak && peak < 64 << 20, "{first}");
+    until("the spinning one uses more", || {
+        nanos(&usage()) > nanos(&first) + 100_000_000
+    });
+    let idle = |usage: &serde_json::Value| usage[1]["cpuNanoseconds"].as_u64().expect("a number");
+    assert!(idle(&usage()) < idle(&first) + 50_000_000, "it sleeps");
+    let ran = place.peapod(&["top", "other"]);
+    assert_eq!(ran.code, 1);
+    assert!(
+        ran.shows("no container of a pod \"other\" runs"),
+        "{}",
+        ran.stderr
+    );
+    let ran = place.peapod(&["top"]);
+    assert!(
+        ran.stdout.starts_with("POD   CONTAINER   CPU TIME"),
+        "{}",
+        ran.stdout
+    );
+    running.stop();
+    assert_eq!(
+        place.peapod(&["top"]).stdout.lines().count(),
+        1,
+        "nothing runs"
+    );
 }

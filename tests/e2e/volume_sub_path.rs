@@ -1,5 +1,7 @@
 //! subPath and subPathExpr, as a cluster's own tests hold them to it.
 
+use peapod::model::{ContainerState, Phase};
+
 use crate::host::{Host, pod, pod_with, until};
 
 const OBJECTS: &str = "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData: {k: secret}\n---\n\
@@ -107,4 +109,33 @@ fn g11_a_link_that_a_container_made_leads_nowhere_else() {
     let words = "failed to prepare subPath for volumeMount \"v\" of container \"c\"";
     until("the reason", || host.told("Failed", words));
     assert_eq!(host.out("p"), "");
+}
+
+// conformance: [sig-node] Variable Expansion should verify that a failing subpath expansion can be modified during the lifecycle of a container (expansion.go)
+#[test]
+fn g12_a_sub_path_that_could_not_be_made_is_once_its_annotation_is_there() {
+    let host = Host::start();
+    let mounts = ", {name: v, mountPath: /all}, {name: v, mountPath: /sub, subPathExpr: $(NOTE)/$(POD_NAME)}";
+    let env = "    env: [{name: POD_NAME, value: foo}, {name: NOTE, valueFrom: {fieldRef: {fieldPath: \"metadata.annotations['mysubpath']\"}}}]\n";
+    let script = "echo written >/sub/file; cat /all/mypath/foo/file";
+    host.apply(&pod_with(
+        "p",
+        ", {name: v, emptyDir: {}}",
+        mounts,
+        script,
+        env,
+    ));
+    let waits = || {
+        let status = host.status("p")?;
+        match &status.mains[0].state {
+            ContainerState::Waiting { reason, .. } => Some((status.phase, reason.clone())),
+            ContainerState::Running { .. } | ContainerState::Terminated(_) => None,
+        }
+    };
+    let stuck = Some((Phase::Pending, "CreateContainerConfigError".to_owned()));
+    until("it cannot start", || waits() == stuck);
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    assert_eq!(waits(), stuck);
+    host.describe("p", &[], &[("mysubpath", "mypath")]);
+    assert_eq!(host.succeeded("p"), "written\n");
 }

@@ -9,5 +9,5 @@ mod quota;
 mod turns;
 
 pub use memory::{Held, Memory};
-pub use quota::{PERIOD, Quota};
-pub use turns::{Account, Entry, Ticket, Turns, Weight};
+pub use quota::{PERIOD, Place, Quota};
+pub use turns::{Account, Entry, TURN, Ticket, Turns, Weight};

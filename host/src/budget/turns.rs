@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::model::Millicores;
 
 /// What one turn is taken to cost until it is known: the epoch's tick, after which every guest lets go.
-const TURN: Duration = Duration::from_millis(10);
+pub const TURN: Duration = Duration::from_millis(10);
 /// How long a turn is kept for one that does not come. A request's guest runs only while its client reads: its turn must not hold up
 /// everybody until then.
 const KEPT: Duration = Duration::from_millis(20);
@@ -159,15 +159,21 @@ impl<W> Turns<W> {
     }
 
     fn settle(&mut self, account: &mut Account, weight: Weight, ran: Duration) {
-        let ahead = weight.virtual_nanos(TURN);
-        let paid = account.paid.saturating_sub(ahead);
-        account.paid = paid.saturating_add(weight.virtual_nanos(ran));
+        account.refund(weight);
+        account.charge(weight, ran);
         self.busy = self.busy.saturating_sub(1);
     }
 
-    /// One that waited, or whose turn it was, is gone. Whoever is next is to be woken.
+    /// One that waited, or whose turn it was, does not want it any more. Whoever is next is to be woken.
     #[must_use]
-    pub fn give_up(&mut self, ticket: Ticket, at: Duration) -> Vec<W> {
+    pub fn give_up(
+        &mut self,
+        account: &mut Account,
+        weight: Weight,
+        ticket: Ticket,
+        at: Duration,
+    ) -> Vec<W> {
+        account.refund(weight);
         let dropped = self.waiting.remove(&ticket);
         drop(dropped);
         if self.kept.remove(&ticket).is_some() {
@@ -184,6 +190,11 @@ impl<W> Turns<W> {
             .retain(|_, since| at.saturating_sub(*since) < KEPT);
         self.busy = self.busy.saturating_sub(before - self.kept.len());
         self.call(at)
+    }
+
+    /// Whether somebody was called who has not come yet.
+    pub fn expects(&self) -> bool {
+        !self.kept.is_empty()
     }
 
     fn call(&mut self, at: Duration) -> Vec<W> {
@@ -203,6 +214,11 @@ impl Account {
     /// Counts what ran without a turn.
     pub fn charge(&mut self, weight: Weight, ran: Duration) {
         self.paid = self.paid.saturating_add(weight.virtual_nanos(ran));
+    }
+
+    /// Takes back what was paid ahead for a turn.
+    fn refund(&mut self, weight: Weight) {
+        self.paid = self.paid.saturating_sub(weight.virtual_nanos(TURN));
     }
 }
 
@@ -328,7 +344,8 @@ mod tests {
         assert!(!turns.again(one, 1));
         assert!(turns.again(two, 2));
         assert_eq!(turns.leave(&mut accounts[2], weight, TICK, TICK * 4), [1]);
-        assert!(turns.give_up(one, TICK * 4).is_empty());
+        let woken = turns.give_up(&mut accounts[1], weight, one, TICK * 4);
+        assert!(woken.is_empty() && !turns.expects());
         assert_eq!(turns.enter(&mut accounts[2], weight, 2), Entry::Now);
     }
 }

@@ -7,6 +7,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use ipnet::Ipv4Net;
 
 use super::capacity::{self, Capacity};
+use super::node_label;
 use super::publish::{self, Wanted};
 use crate::model::{Amount, Time};
 use crate::network::EgressPolicy;
@@ -55,6 +56,9 @@ pub(super) enum Command {
     /// Run a command in a container of a pod that a running peapod has
     #[cfg(unix)]
     Exec(Exec),
+    /// Print what containers of running pods use of processor time and memory
+    #[cfg(unix)]
+    Top(Top),
     /// Print what containers wrote, while their pods run or after
     Logs(Logs),
     /// Work with the images in the local store
@@ -130,6 +134,10 @@ pub(super) struct Run {
     /// What pods may request in all: cpu, memory, ephemeral-storage, pods [default: what this machine has, and 110 pods]
     #[arg(long, value_parser = capacity::parse, value_name = "RESOURCE=QUANTITY,…")]
     pub(super) capacity: Option<Capacity>,
+    /// A label of this machine, for pods that choose their node (may be repeated) [default: kubernetes.io/os=linux, kubernetes.io/arch,
+    /// kubernetes.io/hostname=peapod]
+    #[arg(long = "node-label", value_parser = node_label::parse, value_name = "KEY=VALUE")]
+    pub(super) node_labels: Vec<(String, String)>,
     /// Run FILE where a manifest says image NAME (may be repeated)
     #[arg(long = "image", value_parser = image_override, value_name = "NAME=FILE")]
     pub(super) images: Vec<(String, PathBuf)>,
@@ -159,6 +167,20 @@ pub(super) struct Exec {
     /// The command and its arguments
     #[arg(last = true, required = true, value_name = "COMMAND")]
     pub(super) command: Vec<String>,
+}
+
+#[cfg(unix)]
+#[derive(ClapArgs)]
+pub(super) struct Top {
+    /// Only of this pod
+    #[arg(value_name = "POD")]
+    pub(super) pod: Option<String>,
+    /// The pods' namespace
+    #[arg(short, long, value_name = "NAMESPACE", default_value = "default")]
+    pub(super) namespace: String,
+    /// Print nanoseconds and bytes
+    #[arg(short, long, value_enum, value_name = "FORMAT")]
+    pub(super) output: Option<Format>,
 }
 
 #[derive(ClapArgs)]

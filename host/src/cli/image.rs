@@ -4,11 +4,10 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::path::Path;
 use std::sync::Arc;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use super::args::{Global, Image, Load};
-use super::exit;
+use super::{bars, exit};
 use crate::app::{compile_image, content_store, registry_settings};
 use crate::images::{
     ContentStore, ImageConfig, ImageError, Prune, PullSecrets, Registry, StoredImage,
@@ -40,7 +39,14 @@ pub(super) fn run(command: Image, global: &Global) -> anyhow::Result<u8> {
             writeln!(out, "{}\t{}", pushed.0, pushed.1)?;
         }
         Image::Save { names, output } => save(&store, &names, &output)?,
-        Image::Ls => write!(out, "{}", table(&store.list()?))?,
+        Image::Ls => {
+            write!(out, "{}", table(&store.list()?))?;
+            for (name, error) in store.damaged()? {
+                super::warn(format_args!(
+                    "{name} is damaged (remove it, and pull or load it again): {error}"
+                ));
+            }
+        }
         Image::Inspect { name } => {
             let stored = store.find(&name)?.ok_or(ImageError::NotFound(name))?;
             writeln!(out, "{:#}", inspect(&stored))?;
@@ -138,7 +144,7 @@ fn with_progress<T>(
         if shown {
             tokio::select! {
                 done = &mut work => return done,
-                () = show(registry) => {}
+                () = bars::show(registry.progress().subscribe()) => {}
             }
         }
         work.await
@@ -146,37 +152,6 @@ fn with_progress<T>(
     // A helper for passwords may still be asking.
     runtime.shutdown_background();
     Ok(done)
-}
-
-async fn show(registry: &Registry) {
-    let all = MultiProgress::new();
-    let mut bars: Vec<(String, ProgressBar)> = Vec::new();
-    let mut changes = registry.progress().subscribe();
-    while changes.changed().await.is_ok() {
-        let transfers = changes.borrow_and_update().clone();
-        bars.retain(|(name, bar)| {
-            let stays = transfers.iter().any(|one| one.name == *name);
-            if !stays {
-                bar.finish_and_clear();
-            }
-            stays
-        });
-        for one in transfers {
-            let known = bars.iter().position(|(name, _)| *name == one.name);
-            let at = known.unwrap_or_else(|| {
-                let bar = all.add(ProgressBar::new(one.total));
-                let template = "{msg} {bar:30} {binary_bytes} of {binary_total_bytes} ({binary_bytes_per_sec})";
-                if let Ok(style) = ProgressStyle::with_template(template) {
-                    bar.set_style(style);
-                }
-                bar.set_message(one.name.clone());
-                bars.push((one.name.clone(), bar));
-                bars.len() - 1
-            });
-            bars[at].1.set_length(one.total);
-            bars[at].1.set_position(one.done);
-        }
-    }
 }
 
 fn table(images: &[StoredImage]) -> String {
@@ -216,7 +191,7 @@ fn inspect(stored: &StoredImage) -> serde_json::Value {
         "id": image.id,
         "size": image.size,
         "component": { "digest": format!("sha256:{}", image.wasm_digest), "path": image.wasm },
-        "layers": image.layers,
+        "layers": image.layers.iter().map(|layer| &layer.path).collect::<Vec<_>>(),
         "pulled": stored.source.as_ref().map(ToString::to_string),
         "config": {
             "Entrypoint": image.entrypoint,

@@ -11,7 +11,7 @@ use crate::manifest::{
     self, Addresses, Loaded, LoadedConfigMap, LoadedPod, LoadedSecret, LoadedService,
 };
 use crate::model::{PodUid, Time};
-use crate::ports::PullRequest;
+use crate::ports::{Began, PullRequest};
 
 /// A manifest set larger than this is a mistake.
 const INPUT_BYTES_MAX: u64 = 64 << 20;
@@ -166,6 +166,7 @@ pub(super) fn check_images(inputs: &[Input], overrides: &Overrides) -> Result<()
                     base_dir: Arc::clone(&input.base_dir),
                     namespace: pod.meta.namespace.to_string(),
                     secrets: Vec::new(),
+                    began: Began::default(),
                 };
                 if let Err(detail) = check_image_file(overrides, &request) {
                     faults.push(format!(

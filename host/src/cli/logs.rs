@@ -65,7 +65,9 @@ fn open(pod: &PodLogs, args: &Logs, now: Time) -> Result<Vec<Stream>, LogError> 
             vec![name]
         }
     };
-    let since = args.since.map(|ago| before(now, ago));
+    // Nothing is no limit, as kubectl has it.
+    let since = args.since.filter(|ago| !ago.is_zero());
+    let since = since.map(|ago| before(now, ago));
     let options = LogOptions {
         follow: args.follow,
         previous: args.previous,
@@ -99,14 +101,14 @@ async fn print(streams: &mut [Stream], follow: bool) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     while streams.iter().any(|stream| !stream.ended) {
         let mut waiting = true;
-        for stream in &mut *streams {
-            loop {
+        for at in 0..streams.len() {
+            while !streams[at].ended {
                 let mut out = Vec::new();
-                let progress = if stream.ended {
-                    break;
-                } else {
-                    stream.log.read(&mut out)?
-                };
+                let progress = streams[at].log.read(&mut out)?;
+                if !out.is_empty() {
+                    interrupt(streams, at, &mut stdout)?;
+                }
+                let stream = &mut streams[at];
                 stream.print(&mut stdout, &out)?;
                 waiting &= out.is_empty();
                 stream.ended = progress == Progress::End;
@@ -128,11 +130,18 @@ async fn print(streams: &mut [Stream], follow: bool) -> io::Result<()> {
     Ok(())
 }
 
+/// Ends the line that another stream is in: one container's output never goes on in a line of another.
+fn interrupt(streams: &mut [Stream], at: usize, to: &mut impl io::Write) -> io::Result<()> {
+    for (other, stream) in streams.iter_mut().enumerate() {
+        if other != at && std::mem::take(&mut stream.in_line) {
+            to.write_all(b"\n")?;
+        }
+    }
+    Ok(())
+}
+
 impl Stream {
     fn print(&mut self, to: &mut impl io::Write, text: &[u8]) -> io::Result<()> {
-        if self.prefix.is_empty() {
-            return to.write_all(text);
-        }
         for line in text.split_inclusive(|byte| *byte == b'\n') {
             if !self.in_line {
                 to.write_all(&self.prefix)?;

@@ -5,12 +5,14 @@
 //! - talks to: `app` and whatever it shows (`manifest`, `store`, `ports`, `node`), `control` (another peapod)
 
 mod args;
+mod bars;
 mod capacity;
 #[cfg(unix)]
 mod exec;
 mod image;
 mod input;
 mod logs;
+mod node_label;
 mod output;
 mod publish;
 mod run;
@@ -18,6 +20,8 @@ mod status_line;
 mod summary;
 #[cfg(unix)]
 mod terminal;
+#[cfg(unix)]
+mod top;
 mod validate;
 
 use std::io::{IsTerminal as _, Write as _};
@@ -58,6 +62,8 @@ pub fn main() -> ExitCode {
         #[cfg(unix)]
         Command::Exec(exec) => exec::run(exec, &args.global),
         Command::Validate(args) => validate::run(&args),
+        #[cfg(unix)]
+        Command::Top(top) => top::run(&top, &args.global),
         Command::Logs(logs) => logs::run(logs, &args.global),
         Command::Image(image) => image::run(image, &args.global),
     };

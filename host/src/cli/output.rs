@@ -111,7 +111,7 @@ impl Printer {
             event.reason,
             about.kind.to_lowercase(),
             about.name,
-            event.message
+            one_line(&event.message)
         );
         let text = match (self.colour_stderr, warning) {
             (true, true) => format!("\x1b[33m{text}\x1b[0m"),
@@ -119,5 +119,30 @@ impl Printer {
             (false, _) => text,
         };
         let _ignored = io::stderr().write_all(text.as_bytes());
+    }
+}
+
+/// What a guest's command wrote may be in a message: it must neither look like another event nor move the terminal's cursor.
+fn one_line(message: &str) -> String {
+    let mut line = String::with_capacity(message.len());
+    for c in message.trim_end().chars() {
+        if c.is_control() {
+            line.extend(c.escape_default());
+        } else {
+            line.push(c);
+        }
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::one_line;
+
+    #[test]
+    fn a_message_is_one_line_and_no_command_to_the_terminal() {
+        let message = "Liveness probe failed: a\n  0.1s Normal Fake\x1b[2J\tü\n";
+        let shown = "Liveness probe failed: a\\n  0.1s Normal Fake\\u{1b}[2J\\tü";
+        assert_eq!(one_line(message), shown);
     }
 }

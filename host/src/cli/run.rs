@@ -101,6 +101,10 @@ async fn run_pods(args: Run, inputs: Inputs, data_dir: PathBuf, now: Time) -> an
         logs: log_settings(&args),
         containers,
         allocatable,
+        node_labels: machine::labels()
+            .into_iter()
+            .chain(args.node_labels)
+            .collect(),
     })?;
     let prefix = match args.prefix {
         Prefix::Always => true,

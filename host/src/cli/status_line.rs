@@ -37,9 +37,9 @@ impl StatusLine {
 
     /// Shows what is being pulled, and how far it is.
     pub(super) fn pulling(&mut self, transfers: &[Transfer]) {
-        let texts = transfers.iter().map(|one| match one.total {
-            0 => format!("pulling {}", one.name),
-            total => format!("pulling {} {} of {}", one.name, size(one.done), size(total)),
+        let texts = transfers.iter().map(|one| match one.bytes() {
+            (_, 0) => format!("pulling {}", one.name),
+            (done, total) => format!("pulling {} {} of {}", one.name, size(done), size(total)),
         });
         self.pulling = texts.collect::<Vec<_>>().join(", ");
         self.show();

@@ -22,7 +22,7 @@ pub(super) fn documents(mut values: Vec<Value>, format: Format) -> anyhow::Resul
     };
     let text = match format {
         Format::Json => serde_json::to_string_pretty(&document)? + "\n",
-        Format::Yaml => serde_yaml::to_string(&document)?,
+        Format::Yaml => object::yaml(&document),
     };
     let mut stdout = io::stdout().lock();
     stdout.write_all(text.as_bytes())?;

@@ -22,6 +22,8 @@ pub(super) enum Ask {
     Find { namespace: String, pod: String },
     /// A command in a container.
     Exec(Target),
+    /// What the containers use.
+    Usage,
 }
 
 /// A command in a container.
@@ -72,6 +74,8 @@ pub(super) enum Answer {
     Found(Option<Found>),
     /// The command runs.
     Started,
+    /// Of every container that runs.
+    Usage(Vec<ContainerUsage>),
     /// It does not.
     Refused(Refusal),
 }
@@ -92,6 +96,24 @@ pub struct Found {
     pub containers: Vec<String>,
     /// How many of them are mains.
     pub mains: usize,
+}
+
+/// What a running container uses, all its processes together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ContainerUsage {
+    /// Its pod's namespace.
+    pub namespace: String,
+    /// Its pod's name.
+    pub pod: String,
+    /// Its name.
+    pub container: String,
+    /// The processor time that its guests took since it started.
+    pub cpu_nanoseconds: u64,
+    /// Memory now.
+    pub memory_bytes: u64,
+    /// The most memory that ever was.
+    pub memory_peak_bytes: u64,
 }
 
 /// Why a command does not run, by the words and codes of the API server.

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use futures::stream::{SplitSink, SplitStream};
 use futures::{SinkExt as _, StreamExt as _};
 
-use super::ask::{Answer, Ask, Found, Hello, Refusal, Size, Target, VERSION};
+use super::ask::{Answer, Ask, ContainerUsage, Found, Hello, Refusal, Size, Target, VERSION};
 use super::frame::{self, CHUNK_BYTES, Kind, WINDOW_BYTES, Wire};
 use super::socket;
 use crate::ports::{LogStream, TerminalSize};
@@ -52,8 +52,8 @@ pub async fn find(
             Ok((Answer::Found(Some(pod)), _)) => found.push((pod, Client { run })),
             Ok((Answer::Found(None), _)) => {}
             Ok((Answer::Refused(refusal), _)) => return Err(refusal.into()),
-            Ok((Answer::Started, _)) => {
-                let error = frame::invalid("an answer to another question");
+            Ok((Answer::Started | Answer::Usage(_), _)) => {
+                let error = other_question();
                 silent = Some(ClientError::Silent { run, error });
             }
             Err(error) if is_gone(&error) => {}
@@ -64,6 +64,28 @@ pub async fn find(
         Some(silent) if found.is_empty() => Err(silent),
         _ => Ok(found),
     }
+}
+
+/// What every container uses that runs on the data directory, of whichever peapod.
+pub async fn usage(data_dir: &Path) -> Result<Vec<ContainerUsage>, ClientError> {
+    let mut containers = Vec::new();
+    for run in socket::runs(data_dir)? {
+        match ask_run(&run, &Ask::Usage).await {
+            Ok((Answer::Usage(of_run), _)) => containers.extend(of_run),
+            Ok((Answer::Refused(refusal), _)) => return Err(refusal.into()),
+            Ok((Answer::Found(_) | Answer::Started, _)) => {
+                let error = other_question();
+                return Err(ClientError::Silent { run, error });
+            }
+            Err(error) if is_gone(&error) => {}
+            Err(error) => return Err(ClientError::Silent { run, error }),
+        }
+    }
+    Ok(containers)
+}
+
+fn other_question() -> io::Error {
+    frame::invalid("an answer to another question")
 }
 
 /// Whether nobody is there (any more).
@@ -93,7 +115,7 @@ async fn ask_run(run: &Path, ask: &Ask) -> io::Result<(Answer, Wire)> {
         }
     };
     let answer = match ask {
-        Ask::Find { .. } => tokio::time::timeout(ANSWER_MAX, answer).await??,
+        Ask::Find { .. } | Ask::Usage => tokio::time::timeout(ANSWER_MAX, answer).await??,
         // The command may have to be compiled first.
         Ask::Exec(_) => answer.await?,
     };
@@ -127,7 +149,7 @@ impl Client {
                 })
             }
             Answer::Refused(refusal) => Err(refusal.into()),
-            Answer::Found(_) => Err(frame::invalid("an answer to another question").into()),
+            Answer::Found(_) | Answer::Usage(_) => Err(other_question().into()),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A running peapod, reached from outside: commands in its containers, over a unix socket in the run's folder.
+//! A running peapod, reached from outside: commands in its containers and what these use, over a unix socket in the run's folder.
 //!
 //! - owns: the socket and who may connect to it, the protocol, both its ends
 //! - never does: change an object; anything that only the machine of a pod may decide
@@ -16,6 +16,6 @@ mod socket;
 #[cfg(test)]
 mod tests;
 
-pub use ask::{Found, Refusal, Size, Target};
-pub use client::{Client, ClientError, Command, FromCommand, Said, ToCommand, find};
+pub use ask::{ContainerUsage, Found, Refusal, Size, Target};
+pub use client::{Client, ClientError, Command, FromCommand, Said, ToCommand, find, usage};
 pub use server::Server;

@@ -10,12 +10,12 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use super::ask::{Answer, Ask, Found, Hello, Refusal, Target, VERSION};
+use super::ask::{Answer, Ask, ContainerUsage, Found, Hello, Refusal, Target, VERSION};
 use super::frame::{self, Kind};
 use super::outbox::Outbox;
 use super::{session, socket};
 use crate::model::{Container, ContainerName, PodUid};
-use crate::ports::{Exec, ExecError, ExecRequest, TerminalSize};
+use crate::ports::{Exec, ExecError, ExecRequest, TerminalSize, Usage};
 use crate::store::{ApiStore, Kind as Object, StoredPod};
 use crate::worker::RunningContainers;
 
@@ -94,6 +94,7 @@ impl Host {
         };
         let answer = match read_ask(asked?)? {
             Ok(Ask::Find { namespace, pod }) => Answer::Found(self.find(&namespace, &pod)),
+            Ok(Ask::Usage) => Answer::Usage(self.usage()),
             Ok(Ask::Exec(target)) => {
                 let outbox = Arc::<Outbox>::default();
                 match self.exec(target, &outbox).await {
@@ -127,6 +128,22 @@ impl Host {
             mains: mains.len(),
             containers,
         })
+    }
+
+    fn usage(&self) -> Vec<ContainerUsage> {
+        let of = |(uid, container, usage): (PodUid, ContainerName, Usage)| {
+            // One that goes at this moment is not there any more.
+            let meta = self.store.pod(&uid)?.pod.meta;
+            Some(ContainerUsage {
+                namespace: meta.namespace.as_str().to_owned(),
+                pod: meta.name.as_str().to_owned(),
+                container: container.as_str().to_owned(),
+                cpu_nanoseconds: u64::try_from(usage.cpu.as_nanos()).unwrap_or(u64::MAX),
+                memory_bytes: usage.memory.0,
+                memory_peak_bytes: usage.memory_peak.0,
+            })
+        };
+        self.running.usage().into_iter().filter_map(of).collect()
     }
 
     async fn exec(&self, target: Target, outbox: &Arc<Outbox>) -> Result<Arc<dyn Exec>, Refusal> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::model::{
     Condition, ConditionStatus, ConditionType, Namespace, Pod, Protocol, Role, Service,
-    ServicePort, SessionAffinity, TargetPort,
+    ServicePort, ServiceType, SessionAffinity, TargetPort,
 };
 use crate::network;
 use crate::store::StoredPod;
@@ -132,10 +132,20 @@ pub fn endpoints<'a>(
                 .map(|pod| pod.endpoint(service))
                 .collect();
             endpoints.sort_by_key(|endpoint| endpoint.ip);
+            let external_name = match &service.kind {
+                ServiceType::ExternalName(name) => {
+                    endpoints.clear();
+                    Some(name.clone())
+                }
+                ServiceType::Headless | ServiceType::ClusterIp(_) | ServiceType::NodePort(_) => {
+                    None
+                }
+            };
             network::Service {
                 namespace: namespace.to_owned(),
                 name: service.meta.name.clone(),
                 cluster_ip: service.kind.cluster_ip(),
+                external_name,
                 ports: service.ports.iter().map(port).collect(),
                 endpoints,
                 publish_not_ready: service.publish_not_ready,

@@ -29,6 +29,12 @@ impl Flight {
         self.any(|effect| is_pull_of(effect, container))
     }
 
+    /// Whether that effect, not answered yet, is a pull for the container.
+    pub(super) fn is_pull_of(&self, id: EffectId, container: &ContainerName) -> bool {
+        let flight = self.effects.get(&id);
+        flight.is_some_and(|flight| is_pull_of(&flight.effect, container))
+    }
+
     fn any(&self, wanted: impl Fn(&Effect) -> bool) -> bool {
         self.effects.values().any(|flight| wanted(&flight.effect))
     }

@@ -18,6 +18,8 @@ pub(super) struct Facts {
     pub(super) host_ip: Option<String>,
     /// Somebody wants the pod deleted.
     pub(super) deleted: bool,
+    /// Generations of the pod since the one it came with: its deletion is one, unless it was over before (rule B18).
+    pub(super) later_generations: i64,
     /// Why it was evicted, if that is what it ends by.
     pub(super) eviction: Option<Eviction>,
     /// The pod is coming to its end: nothing starts any more, everything is being stopped.
@@ -94,6 +96,7 @@ impl Facts {
             pod_ip: None,
             host_ip: None,
             deleted: false,
+            later_generations: 0,
             eviction: None,
             ending: None,
             round: 0,

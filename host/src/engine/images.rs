@@ -31,11 +31,20 @@ impl Slot {
             self.pull_backs_off(desk);
             return Progress::Waits;
         }
+        self.pull.told = false;
         if self.spec.pull_policy == ImagePullPolicy::Always {
-            desk.record(notices::pulling(&self.spec));
+            self.tell_of_pulling(desk);
         }
         desk.ensure(self.pull_effect());
         Progress::UnderWay
+    }
+
+    /// Says once for each pull that it fetches something.
+    pub(super) fn tell_of_pulling(&mut self, desk: &mut Desk<'_>) {
+        if !self.pull.told {
+            self.pull.told = true;
+            desk.record(notices::pulling(&self.spec));
+        }
     }
 
     /// Shows the back-off, unless the failure was none of pulling: its reason then stays what it is.
@@ -77,8 +86,9 @@ impl Slot {
             },
             Err(failure) => failure,
         };
-        if is_of_pulling(&failure) && self.spec.pull_policy == ImagePullPolicy::IfNotPresent {
-            desk.record(notices::pulling(&self.spec));
+        // Such as a file that is not there: nothing had begun.
+        if is_of_pulling(&failure) {
+            self.tell_of_pulling(desk);
         }
         let (waiting, notice) = notices::pull_failed(&self.spec, &failure);
         desk.record(notice);
@@ -88,9 +98,8 @@ impl Slot {
         self.pull.failure = Some((desk.now, failure));
     }
 
-    /// Whether anything had to be fetched is known only now, so under `IfNotPresent` both notices come at the end.
     fn tell_of_pull(
-        &self,
+        &mut self,
         already_present: bool,
         size: u64,
         times: (Duration, Duration),
@@ -101,9 +110,8 @@ impl Slot {
             desk.record(notices::already_present(&self.spec));
             return;
         }
-        if !always {
-            desk.record(notices::pulling(&self.spec));
-        }
+        // The word that it began may have been overtaken by its end.
+        self.tell_of_pulling(desk);
         desk.record(notices::pulled(&self.spec, size, times));
     }
 }

@@ -68,9 +68,9 @@ pub(super) fn evicted(reason: &'static str, message: &str) -> Notice {
     about_pod(NoticeKind::Warning, reason, message.to_owned())
 }
 
-pub(super) fn kill_failed(container: &Container, failure: &Failure) -> Notice {
+pub(super) fn kill_failed(failure: &Failure) -> Notice {
     let text = format!("error killing pod: {}", failure.message);
-    about(container, NoticeKind::Warning, "FailedKillPod", text)
+    about_pod(NoticeKind::Warning, "FailedKillPod", text)
 }
 
 pub(super) fn pulling(container: &Container) -> Notice {
@@ -412,7 +412,7 @@ mod tests {
                 "Failed to create pod sandbox: why",
             ),
             (
-                super::kill_failed(c, &failed("KillError", "why")),
+                super::kill_failed(&failed("KillError", "why")),
                 Warning,
                 "FailedKillPod",
                 "error killing pod: why",

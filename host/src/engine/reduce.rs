@@ -21,6 +21,12 @@ pub(super) fn reduce(facts: &mut Facts, desk: &mut Desk<'_>, event: Event) {
                 done(facts, desk, effect, result);
             }
         }
+        Event::Pulling { id } => {
+            let pulls = |slot: &&mut Slot| desk.flight().is_pull_of(id, &slot.spec.name);
+            if let Some(slot) = facts.slots.iter_mut().find(pulls) {
+                slot.tell_of_pulling(desk);
+            }
+        }
         Event::Exited { attempt, exit } => exited(facts, desk, &attempt, exit),
         Event::Probed {
             attempt,
@@ -33,6 +39,9 @@ pub(super) fn reduce(facts: &mut Facts, desk: &mut Desk<'_>, event: Event) {
 /// Even grace 0 leaves a second (rule F4).
 fn delete(facts: &mut Facts, desk: &Desk<'_>, grace: Option<Seconds>) {
     let grace = grace.unwrap_or(desk.pod.spec.grace).max(Seconds(1));
+    if !facts.deleted && facts.outcome.is_none() {
+        facts.later_generations += 1;
+    }
     facts.deleted = true;
     facts.end(Why::Deleted, desk.now + grace);
 }
@@ -258,7 +267,7 @@ fn killed(
         Ok(_) => stop.killed = true,
         Err(failure) => {
             stop.kill_retry.fail(&PATIENT, desk.now);
-            desk.record(notices::kill_failed(&slot.spec, &failure));
+            desk.record(notices::kill_failed(&failure));
         }
     }
 }

@@ -36,6 +36,8 @@ pub(super) struct Slot {
 pub(super) struct Pull {
     /// What the next start will use.
     pub(super) image: Option<String>,
+    /// That the pull under way fetches something was said.
+    pub(super) told: bool,
     pub(super) retry: Retry,
     /// The newest failure and its time, until a pull succeeds.
     pub(super) failure: Option<(Time, Failure)>,

@@ -42,7 +42,7 @@ pub(super) fn status(pod: &Pod, facts: &Facts, before: &[Condition], now: Time) 
         init: statuses(init),
         mains,
         qos: pod.spec.qos,
-        observed_generation: pod.meta.generation,
+        observed_generation: pod.meta.generation + facts.later_generations,
     }
 }
 

@@ -29,6 +29,11 @@ pub enum Event {
         /// How.
         result: Result<Output, Failure>,
     },
+    /// What [`Effect::Pull`] asked for is not here: it is being fetched (rule I4). An image that is here is never told so.
+    Pulling {
+        /// Which effect.
+        id: EffectId,
+    },
     /// An instance that had been started ended.
     Exited {
         /// Which.

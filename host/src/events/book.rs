@@ -1,25 +1,17 @@
-//! The correlation that client-go does before it sends an event, and the events it leaves (rule M1).
+//! The events of a node: what happened in the last hour, by the object it happened to (rule M1).
 
-use std::collections::BTreeSet;
+use std::collections::HashMap;
 use std::time::Duration;
 
-use super::recent::Recent;
-use crate::model::{Event, EventSource, EventType, ObjectRef, Time};
+use super::subject::Subject;
+use crate::model::{Event, EventType, ObjectRef, Time, Uid};
 
-/// How many objects, groups and events are remembered.
-const REMEMBERED_MAX: usize = 4096;
-/// How many events are kept.
-const EVENTS_MAX: usize = 10_000;
-/// From so many different messages of one reason on, they are combined …
-const SIMILAR_MAX: usize = 10;
-/// … unless none came for so long.
-const SIMILAR_FOR: Duration = Duration::from_secs(600);
-/// So many events of an object are let through at once …
-const BURST: u32 = 25;
-/// … and one more each time this has passed.
-const REFILL: Duration = Duration::from_secs(300);
+/// The most that is kept, in bytes as [`Subject::cost`] counts them: the events of about 1,500 pods. Past it the oldest quarter goes.
+const BYTES_MAX: usize = 2 << 20;
 /// An event is kept for so long after it happened last.
 const TTL: Duration = Duration::from_secs(3600);
+/// How often what is too old is looked for.
+const SWEEP: Duration = Duration::from_secs(60);
 
 /// Something that was noticed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +21,7 @@ pub struct Occurrence {
     /// `type`.
     pub kind: EventType,
     /// `reason`.
-    pub reason: String,
+    pub reason: &'static str,
     /// `message`.
     pub message: String,
     /// Who noticed.
@@ -45,45 +37,13 @@ pub struct Recorded {
     pub kept: bool,
 }
 
-/// Who noticed what about which object; with the field where it is the very same event, without where it is a similar one.
-#[derive(Clone, PartialEq, Eq, Hash)]
-struct Key {
-    about: ObjectRef,
-    component: &'static str,
-    kind: EventType,
-    reason: String,
-    /// None for what was combined.
-    message: Option<String>,
-}
-
-/// Messages of one reason.
-#[derive(Default)]
-struct Group {
-    messages: BTreeSet<String>,
-    last: Time,
-}
-
-/// Of whom and what somebody else was told how often.
-struct Seen {
-    name: String,
-    first: Time,
-    count: u32,
-}
-
-/// The tokens of one object.
-struct Bucket {
-    left: u32,
-    /// When the last token came that did.
-    filled: Time,
-}
-
 /// The events of a node.
 pub struct EventBook {
     host: String,
-    groups: Recent<Key, Group>,
-    seen: Recent<Key, Seen>,
-    buckets: Recent<(ObjectRef, &'static str), Bucket>,
-    events: Recent<String, Event>,
+    subjects: HashMap<(&'static str, Uid), Subject>,
+    /// What the subjects cost together.
+    bytes: usize,
+    swept: Time,
 }
 
 impl EventBook {
@@ -91,118 +51,73 @@ impl EventBook {
     pub fn new(host: impl Into<String>) -> Self {
         Self {
             host: host.into(),
-            groups: Recent::new(REMEMBERED_MAX),
-            seen: Recent::new(REMEMBERED_MAX),
-            buckets: Recent::new(REMEMBERED_MAX),
-            events: Recent::new(EVENTS_MAX),
+            subjects: HashMap::new(),
+            bytes: 0,
+            swept: Time::EPOCH,
         }
     }
 
     /// Takes note of something.
     pub fn record(&mut self, now: Time, what: Occurrence) -> Recorded {
-        let (key, message) = self.combine(now, &what);
-        let name = self.free_name(now, &what.about.name);
-        let seen = self.seen.touch(now, key, || Seen {
-            name,
-            first: now,
-            count: 0,
-        });
-        seen.count = seen.count.saturating_add(1);
-        let event = Event {
-            name: seen.name.clone(),
-            kind: what.kind,
-            reason: what.reason,
-            message,
-            source: EventSource {
-                component: what.component,
-                host: self.host.clone(),
-            },
-            first: seen.first,
-            last: now,
-            count: seen.count,
-            about: what.about,
-        };
-        let kept = self.may_pass(now, &event);
-        if kept {
-            let name = event.name.clone();
-            *self.events.touch(now, name, || event.clone()) = event.clone();
+        if now.since(self.swept) >= SWEEP {
+            self.expire(now);
         }
-        Recorded { event, kept }
+        let key = (what.about.kind, what.about.uid.clone());
+        let mut before = 0;
+        let subject = self
+            .subjects
+            .entry(key)
+            .and_modify(|subject| before = subject.cost())
+            .or_insert_with(|| Subject::new(&what.about));
+        let recorded = subject.record(now, what, &self.host);
+        self.bytes = self.bytes + subject.cost() - before;
+        if self.bytes > BYTES_MAX {
+            self.forget_a_quarter();
+        }
+        recorded
     }
 
     /// Every event of the last hour, oldest first.
     pub fn list(&mut self, now: Time) -> Vec<Event> {
-        self.events.expire(now, TTL);
-        let mut events: Vec<_> = self.events.values().cloned().collect();
+        self.expire(now);
+        let mut events: Vec<_> = self
+            .subjects
+            .values()
+            .flat_map(|subject| subject.kept(&self.host))
+            .collect();
         events.sort_by(|a, b| (a.last, &a.name).cmp(&(b.last, &b.name)));
         events
     }
 
-    /// Which event it is, and with what message: its own, or that of many similar ones.
-    fn combine(&mut self, now: Time, what: &Occurrence) -> (Key, String) {
-        let own = Key {
-            about: what.about.clone(),
-            component: what.component,
-            kind: what.kind,
-            reason: what.reason.clone(),
-            message: Some(what.message.clone()),
-        };
-        let alike = Key {
-            about: whole(&what.about),
-            message: None,
-            ..own.clone()
-        };
-        let group = self.groups.touch(now, alike.clone(), Group::default);
-        if now.since(group.last) > SIMILAR_FOR {
-            group.messages.clear();
-        }
-        group.last = now;
-        group.messages.insert(what.message.clone());
-        if group.messages.len() < SIMILAR_MAX {
-            return (own, what.message.clone());
-        }
-        group.messages.pop_first();
-        let message = format!("(combined from similar events): {}", what.message);
-        (alike, message)
-    }
-
-    /// Whether the object has not used up what it may say.
-    fn may_pass(&mut self, now: Time, event: &Event) -> bool {
-        let key = (whole(&event.about), event.source.component);
-        let bucket = self.buckets.touch(now, key, || Bucket {
-            left: BURST,
-            filled: now,
+    fn expire(&mut self, now: Time) {
+        self.swept = now;
+        self.retain(|subject| {
+            subject.forget(|last| now.since(last) > TTL);
+            // What an object has used up of what it may say counts for longer than an hour.
+            !subject.records().is_empty() || subject.owes(now)
         });
-        while bucket.left < BURST && now.since(bucket.filled) >= REFILL {
-            bucket.left += 1;
-            bucket.filled = bucket.filled + REFILL;
-        }
-        if bucket.left == BURST {
-            bucket.filled = now;
-        }
-        let may = bucket.left > 0;
-        bucket.left = bucket.left.saturating_sub(1);
-        may
     }
 
-    /// As client-go names events; two of one moment must not share a name.
-    fn free_name(&self, now: Time, object: &str) -> String {
-        let mut nanos = now.unix_nanos();
-        loop {
-            let name = format!("{object}.{nanos:x}");
-            if self.events.get(&name).is_none() {
-                return name;
-            }
-            nanos = nanos.wrapping_add(1);
-        }
+    /// All together that often, instead of one each time: finding the oldest costs a walk over all.
+    fn forget_a_quarter(&mut self) {
+        let all = self.subjects.values().flat_map(Subject::records);
+        let mut used: Vec<Time> = all.map(|record| record.last).collect();
+        let quarter = used.len() / 4;
+        let limit = if used.is_empty() {
+            Time::EPOCH
+        } else {
+            *used.select_nth_unstable(quarter).1
+        };
+        self.retain(|subject| {
+            subject.forget(|last| last <= limit);
+            !subject.records().is_empty()
+        });
     }
-}
 
-/// The object itself, whatever part of it something is about.
-fn whole(about: &ObjectRef) -> ObjectRef {
-    ObjectRef {
-        field_path: None,
-        ..about.clone()
+    fn retain(&mut self, mut keep: impl FnMut(&mut Subject) -> bool) {
+        self.subjects.retain(|_, subject| keep(subject));
+        self.subjects.shrink_to(self.subjects.len() * 2);
+        self.bytes = self.subjects.values().map(Subject::cost).sum();
     }
 }
 
@@ -211,7 +126,7 @@ mod tests {
     use std::time::Duration;
 
     use super::super::notice;
-    use super::{EVENTS_MAX, EventBook, Occurrence, Recorded};
+    use super::{BYTES_MAX, EventBook, Occurrence, Recorded};
     use crate::model::{EventType, ObjectRef, Time, testing};
 
     const START: Time = Time::from_unix_secs(1_000_000);
@@ -227,7 +142,7 @@ mod tests {
         Occurrence {
             about: about("c"),
             kind: EventType::Warning,
-            reason: "BackOff".into(),
+            reason: "BackOff",
             message: message.into(),
             component: "peapod",
         }
@@ -268,7 +183,7 @@ mod tests {
                 ..base.clone()
             },
             Occurrence {
-                reason: "Failed".into(),
+                reason: "Failed",
                 ..base.clone()
             },
             back_off("n"),
@@ -308,7 +223,7 @@ mod tests {
             let Recorded { event, kept } = book.record(
                 at(second),
                 Occurrence {
-                    reason: format!("R{n}"),
+                    about: about(&format!("c{n}")),
                     ..back_off("m")
                 },
             );
@@ -344,17 +259,77 @@ mod tests {
     }
 
     #[test]
+    fn m1_an_old_message_of_a_combined_reason_counts_for_itself() {
+        let mut book = EventBook::new("node");
+        for n in 0..12 {
+            book.record(at(n), back_off(&format!("try {n}")));
+        }
+        let again = book.record(at(12), back_off("try 0")).event;
+        assert_eq!((again.count, &*again.message), (2, "try 0"));
+        let other = book.record(at(13), back_off("try 12")).event;
+        assert_eq!(other.count, 4, "{}", other.message);
+    }
+
+    #[test]
+    fn m1_what_an_object_used_up_is_not_given_back_when_its_events_are_forgotten() {
+        let mut book = EventBook::new("node");
+        for n in 0..25 {
+            let what = Occurrence {
+                about: about(&format!("c{n}")),
+                ..back_off("m")
+            };
+            assert!(book.record(at(0), what).kept);
+        }
+        // An hour later nothing is left of them, and twelve tokens came.
+        assert!(book.list(at(3601)).is_empty());
+        for n in 0..13 {
+            let what = Occurrence {
+                about: about(&format!("d{n}")),
+                ..back_off("m")
+            };
+            assert_eq!(book.record(at(3601), what).kept, n < 12, "{n}");
+        }
+        assert!(book.list(at(20_000)).is_empty());
+        assert!(book.subjects.is_empty());
+    }
+
+    #[test]
     fn however_much_happens_the_book_stays_small() {
         let mut book = EventBook::new("node");
+        let long = "x".repeat(1000);
         for n in 0..20_000 {
+            let mut what = back_off("m");
+            if n % 7 == 0 {
+                what.message = format!("{n} {long}");
+            }
+            // One every second object, the others about another each time.
+            if n % 2 == 0 {
+                what.about.uid = format!("uid{n}").as_str().into();
+            }
+            book.record(START + Duration::from_millis(n), what);
+            assert!(book.bytes <= BYTES_MAX);
+        }
+        let counted: usize = book.subjects.values().map(super::Subject::cost).sum();
+        assert_eq!(counted, book.bytes);
+        let events = book.list(at(20));
+        assert!(events.len() > 1000, "{}", events.len());
+        let newest = events.last().expect("the newest");
+        assert_eq!(
+            newest.last,
+            START + Duration::from_millis(19_998),
+            "the other says too much"
+        );
+    }
+
+    #[test]
+    fn what_is_too_old_goes_without_anybody_asking() {
+        let mut book = EventBook::new("node");
+        for n in 0..100 {
             let mut what = back_off("m");
             what.about.uid = format!("uid{n}").as_str().into();
             book.record(at(n), what);
         }
-        assert!(book.events.len() <= EVENTS_MAX);
-        let remembered = book.groups.len() + book.seen.len() + book.buckets.len();
-        assert!(remembered <= 3 * super::REMEMBERED_MAX, "{remembered}");
-        let newest = book.record(at(20_000), back_off("m")).event;
-        assert_eq!(newest.count, 1);
+        book.record(at(4000), back_off("m"));
+        assert_eq!(book.subjects.len(), 1);
     }
 }

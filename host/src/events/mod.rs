@@ -6,7 +6,7 @@
 
 mod book;
 mod notice;
-mod recent;
+mod subject;
 
 pub use book::{EventBook, Occurrence, Recorded};
 pub use notice::of_pod;

@@ -2,12 +2,10 @@
 
 use super::Occurrence;
 use crate::engine::Notice;
-use crate::model::{ObjectRef, Pod, Role};
+use crate::model::{EventSource, ObjectRef, Pod, Role};
 
 /// Who notices what happens to a pod on its node.
 const NODE: &str = "peapod";
-/// Who finds it a place, by the name under which Kubernetes' own is known.
-const SCHEDULER: &str = "default-scheduler";
 
 /// What the pod's machine says.
 pub fn of_pod(subject: &Pod, notice: Notice) -> Occurrence {
@@ -21,10 +19,10 @@ pub fn of_pod(subject: &Pod, notice: Notice) -> Occurrence {
             ..pod(subject)
         },
         kind: notice.kind,
-        reason: notice.reason.to_owned(),
+        reason: notice.reason,
         message: notice.message,
         component: match notice.reason {
-            "Scheduled" | "FailedScheduling" => SCHEDULER,
+            "Scheduled" | "FailedScheduling" => EventSource::SCHEDULER,
             _ => NODE,
         },
     }

@@ -11,6 +11,7 @@ use sha2::Sha256;
 
 use super::config::Descriptor;
 use super::{Digest, ImageError};
+use crate::ports::LayerFile;
 
 /// A manifest, an index or a configuration; what registries take at most.
 pub(super) const DOCUMENT_BYTES_MAX: u64 = 4 << 20;
@@ -67,6 +68,14 @@ impl Blobs {
         self.dir.join("blobs").join("sha256").join(digest.hex())
     }
 
+    /// A blob as a layer to unpack.
+    pub(super) fn layer(&self, digest: &Digest) -> LayerFile {
+        LayerFile {
+            path: self.path(digest),
+            digest: digest.hex().to_owned(),
+        }
+    }
+
     /// Whether the blob is there. One of another length was cut short by a crash of the machine.
     pub(super) fn has(&self, blob: &Descriptor) -> bool {
         fs::metadata(self.path(&blob.digest)).is_ok_and(|found| found.len() == blob.size)
@@ -75,8 +84,10 @@ impl Blobs {
     /// Adds a blob. Whoever calls holds the lock for adding.
     pub(super) fn put(&self, media_type: &str, bytes: &[u8]) -> Result<Descriptor, ImageError> {
         let blob = Descriptor::new(media_type, Digest::of(bytes), bytes.len() as u64);
-        if !self.has(&blob) {
-            self.write(&self.path(&blob.digest), bytes)?;
+        let path = self.path(&blob.digest);
+        // Read, not only looked for: what a bad disk has made of it is put right.
+        if !fs::read(&path).is_ok_and(|there| there == bytes) {
+            self.write(&path, bytes)?;
         }
         Ok(blob)
     }
@@ -152,14 +163,20 @@ impl Blobs {
         settled().map_err(ImageError::io(path))
     }
 
-    /// A manifest, an index or a configuration.
+    /// A manifest, an index or a configuration, and no other than that.
     pub(super) fn document(&self, digest: &Digest) -> Result<Vec<u8>, ImageError> {
         let path = self.path(digest);
         let mut bytes = Vec::new();
         let file = File::open(&path).map_err(ImageError::io(&path))?;
         let read = file.take(DOCUMENT_BYTES_MAX).read_to_end(&mut bytes);
         read.map_err(ImageError::io(&path))?;
-        Ok(bytes)
+        match Digest::of(&bytes) {
+            got if got == *digest => Ok(bytes),
+            got => Err(ImageError::Corrupt {
+                path,
+                detail: format!("its content is {got}"),
+            }),
+        }
     }
 
     pub(super) fn parsed<T: DeserializeOwned>(&self, digest: &Digest) -> Result<T, ImageError> {

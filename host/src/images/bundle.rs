@@ -1,15 +1,19 @@
 //! Images as one file, for machines without a network: an OCI image layout in a tar, as `skopeo`'s `oci-archive:` and `docker load` read it.
+//! What `docker save` wrote before it knew of layouts is read, too.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
 use std::path::Path;
 
+use serde::Deserialize;
 use serde_json::json;
 use tar::{Builder, EntryType, Header};
 
 use super::blobs::{DOCUMENT_BYTES_MAX, json};
-use super::config::{Descriptor, Document, INDEX, Index, Manifest};
+use super::config::{
+    Descriptor, Document, INDEX, Index, MANIFEST, Manifest, OCI_CONFIG, TAR_LAYER,
+};
 use super::content::{ContentStore, Name, StoredImage};
 use super::{Digest, ImageError, normalise};
 
@@ -19,6 +23,19 @@ const REF_NAME: &str = "org.opencontainers.image.ref.name";
 const FULL_NAME: &str = "io.containerd.image.name";
 const BLOB_BYTES_MAX: u64 = 16 << 30;
 const ENTRIES_MAX: usize = 100_000;
+/// As for images from registries.
+const LAYERS_MAX: usize = 256;
+
+/// What was in a bundle.
+#[derive(Default)]
+struct TakenIn {
+    /// Of a layout.
+    index: Option<Vec<u8>>,
+    /// Docker's `manifest.json`. A layout may have it as well, for old readers.
+    docker: Option<Vec<u8>>,
+    /// The blobs, by path.
+    files: BTreeMap<String, Descriptor>,
+}
 
 impl ContentStore {
     /// Writes images into a tar.
@@ -84,10 +101,16 @@ impl ContentStore {
         };
         let source = File::open(file).map_err(ImageError::io(file))?;
         let _lock = self.blobs.adding()?;
-        let index = self.take_in(file, BufReader::with_capacity(128 << 10, source))?;
-        let index = index.ok_or_else(|| bundle("no index.json: not an OCI image layout".into()))?;
-        let index: Index = serde_json::from_slice(&index)
-            .map_err(|error| bundle(format!("index.json: {error}")))?;
+        let taken = self.take_in(file, BufReader::with_capacity(128 << 10, source))?;
+        let index = match (&taken.index, &taken.docker) {
+            (Some(index), _) => serde_json::from_slice(index)
+                .map_err(|error| bundle(format!("index.json: {error}")))?,
+            (None, Some(docker)) => self.index_of_docker(docker, &taken).map_err(bundle)?,
+            (None, None) => {
+                let text = "neither index.json nor manifest.json: not an image";
+                return Err(bundle(text.into()));
+            }
+        };
         let alone = index.manifests.len() == 1;
         let mut named = Vec::new();
         for entry in &index.manifests {
@@ -116,15 +139,15 @@ impl ContentStore {
         named.into_iter().map(|named| self.name(named)).collect()
     }
 
-    /// Stores every blob of a layout and gives its index.
-    fn take_in(&self, file: &Path, source: impl Read) -> Result<Option<Vec<u8>>, ImageError> {
+    /// Stores every blob of a bundle.
+    fn take_in(&self, file: &Path, source: impl Read) -> Result<TakenIn, ImageError> {
         let bundle = |detail: String| ImageError::Bundle {
             path: file.to_owned(),
             detail,
         };
         let failed = |error: io::Error| bundle(error.to_string());
-        let mut index = None;
-        let mut seen = BTreeSet::new();
+        let mut taken = TakenIn::default();
+        let mut entries = 0;
         let mut archive = tar::Archive::new(source);
         // Raw: long names and other extensions, which a layout has no need of, would be read into memory however long they are.
         for entry in archive.entries().map_err(failed)?.raw(true) {
@@ -135,20 +158,25 @@ impl ContentStore {
             );
             let path = String::from_utf8_lossy(&entry.header().path_bytes()).into_owned();
             let path = path.trim_start_matches("./");
-            if seen.len() > ENTRIES_MAX {
+            entries += 1;
+            if entries > ENTRIES_MAX {
                 return Err(bundle(format!("more than {ENTRIES_MAX} entries")));
             }
-            seen.insert(path.to_owned());
-            if path == "index.json" && is_file {
+            if !is_file {
+                continue;
+            }
+            if matches!(path, "index.json" | "manifest.json") {
                 let mut bytes = Vec::new();
                 let read = (&mut entry)
                     .take(DOCUMENT_BYTES_MAX)
                     .read_to_end(&mut bytes);
                 read.map_err(failed)?;
-                index = Some(bytes);
-            } else if let Some(hex) = path.strip_prefix("blobs/sha256/")
-                && is_file
-            {
+                if path == "index.json" {
+                    taken.index = Some(bytes);
+                } else {
+                    taken.docker = Some(bytes);
+                }
+            } else if let Some(hex) = path.strip_prefix("blobs/sha256/") {
                 let stated = Digest::from_hex(hex);
                 let stated = stated.ok_or_else(|| bundle(format!("{path}: not a digest")))?;
                 let stored = self.blobs.put_stream("", &mut entry, BLOB_BYTES_MAX)?;
@@ -156,9 +184,66 @@ impl ContentStore {
                 if stored.digest != stated {
                     return Err(bundle(format!("{path}: its content is {}", stored.digest)));
                 }
+                taken.files.insert(path.to_owned(), stored);
+            } else if path.ends_with(".tar") || path.ends_with(".json") {
+                let stored = self.blobs.put_stream("", &mut entry, BLOB_BYTES_MAX)?;
+                taken.files.insert(path.to_owned(), stored);
             }
         }
-        Ok(index)
+        Ok(taken)
+    }
+
+    /// Makes manifests of what Docker's `manifest.json` lists: it has names of files where a manifest has digests.
+    fn index_of_docker(&self, docker: &[u8], taken: &TakenIn) -> Result<Index, String> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Listed {
+            config: String,
+            layers: Vec<String>,
+            #[serde(default)]
+            repo_tags: Option<Vec<String>>,
+        }
+        let listed: Vec<Listed> =
+            serde_json::from_slice(docker).map_err(|error| format!("manifest.json: {error}"))?;
+        let find = |path: &String, kind: &str| {
+            let found = taken.files.get(path.trim_start_matches("./"));
+            let found = found.ok_or_else(|| format!("{path} is missing in it"))?;
+            let (digest, size) = (found.digest.clone(), found.size);
+            Ok::<_, String>(Descriptor::new(kind, digest, size))
+        };
+        let mut manifests = Vec::new();
+        for one in &listed {
+            if one.layers.len() > LAYERS_MAX {
+                return Err(format!("an image of more than {LAYERS_MAX} layers"));
+            }
+            let layers = one.layers.iter().map(|layer| find(layer, TAR_LAYER));
+            let manifest = Manifest {
+                schema_version: 2,
+                media_type: Some(MANIFEST.into()),
+                config: find(&one.config, OCI_CONFIG)?,
+                layers: layers.collect::<Result<_, _>>()?,
+                annotations: BTreeMap::new(),
+            };
+            let put = json(&manifest).and_then(|bytes| self.blobs.put(MANIFEST, &bytes));
+            let manifest = put.map_err(|error| error.to_string())?;
+            let names = one.repo_tags.iter().flatten();
+            let names = names.filter_map(|name| normalise(name).ok());
+            let mut named: Vec<_> = names
+                .map(|name| Descriptor {
+                    annotations: BTreeMap::from([(FULL_NAME.to_owned(), name)]),
+                    ..manifest.clone()
+                })
+                .collect();
+            if named.is_empty() {
+                named.push(manifest);
+            }
+            manifests.append(&mut named);
+        }
+        Ok(Index {
+            schema_version: 2,
+            media_type: None,
+            manifests,
+        })
     }
 
     /// The manifest that an entry leads to, through indexes of platforms.

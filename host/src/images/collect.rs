@@ -145,7 +145,7 @@ impl ContentStore {
         needed.insert(manifest.clone());
         let parsed: Manifest = match self.blobs.parsed(manifest) {
             Ok(parsed) => parsed,
-            Err(ImageError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+            Err(ImageError::Io { cause, .. }) if cause.kind() == io::ErrorKind::NotFound => {
                 return Ok(());
             }
             Err(error) => return Err(error),

@@ -18,8 +18,19 @@ pub(super) const DOCKER_INDEX: &str = "application/vnd.docker.distribution.manif
 pub(super) const WASM_CONFIG: &str = "application/vnd.wasm.config.v0+json";
 /// The component itself.
 pub(super) const WASM_LAYER: &str = "application/wasm";
+/// Configuration of an ordinary image.
+pub(super) const OCI_CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 /// Files of the container's root.
 pub(super) const TAR_LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
+
+/// The same as others write it, whatever it is compressed with. The last ones were meant to come from elsewhere; where they are, they are
+/// layers as any other.
+const TAR_LAYERS: [&str; 4] = [
+    TAR_LAYER,
+    "application/vnd.docker.image.rootfs.diff.tar",
+    "application/vnd.docker.image.rootfs.foreign.diff.tar",
+    "application/vnd.oci.image.layer.nondistributable.v1.tar",
+];
 
 /// What else has been used for a component or module: runwasi's two, Spin's and wasm-to-oci's, the old wasmCloud's.
 const OLD_WASM_LAYERS: [&str; 4] = [
@@ -90,7 +101,7 @@ impl Descriptor {
     /// Files for the container's root, compressed or not.
     pub(super) fn is_tar(&self) -> bool {
         let kind = self.media_type.as_str();
-        kind.starts_with(TAR_LAYER) || kind == "application/vnd.docker.image.rootfs.diff.tar.gzip"
+        TAR_LAYERS.iter().any(|known| kind.starts_with(known))
     }
 }
 

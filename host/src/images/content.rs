@@ -30,6 +30,8 @@ pub struct StoredImage {
     pub name: String,
     /// What a runtime needs of it.
     pub image: Image,
+    /// Its digest.
+    pub(super) manifest: Digest,
     /// The digest the name led to where the image was pulled from, if it was: an index's, or the image's own.
     pub source: Option<Digest>,
 }
@@ -114,13 +116,28 @@ impl ContentStore {
         let Some(named) = self.find_name(name)? else {
             return Ok(None);
         };
+        // It can be had again: better than to fail at it for ever.
+        if named.source.is_some() && self.whole(&named).is_none() {
+            tracing::warn!("image {name} is damaged; it has to be pulled again");
+            return Ok(None);
+        }
         let stored = self.open(&named)?;
-        let image = self.leases.hold(&named.manifest.digest, stored.image)?;
-        self.touch(&named.name);
-        Ok(Some(Leased {
-            image,
-            source: stored.source,
-        }))
+        let source = stored.source.clone();
+        let image = self.hold(stored)?;
+        Ok(Some(Leased { image, source }))
+    }
+
+    /// Keeps an image from being removed for as long as somebody holds it. Whoever calls holds the lock for adding.
+    pub(super) fn hold(&self, stored: StoredImage) -> Result<Arc<Image>, ImageError> {
+        self.touch(&stored.name);
+        self.leases.hold(&stored.manifest, stored.image)
+    }
+
+    /// The manifest of that name, if all it needs is there.
+    pub(super) fn whole(&self, named: &Name) -> Option<Manifest> {
+        let manifest: Manifest = self.blobs.parsed(&named.manifest.digest).ok()?;
+        let whole = manifest.blobs().all(|blob| self.blobs.has(blob));
+        whole.then_some(manifest)
     }
 
     /// Remembers that the image was used now: those that were not for the longest time are the first to go.
@@ -147,10 +164,20 @@ impl ContentStore {
     /// Every image, by name.
     pub fn list(&self) -> Result<Vec<StoredImage>, ImageError> {
         let named = self.names()?;
-        let images = named.iter().map(|(_, named)| self.open(named));
-        let mut images = images.collect::<Result<Vec<_>, _>>()?;
+        let images = named.iter().flat_map(|(_, named)| self.open(named));
+        let mut images: Vec<_> = images.collect();
         images.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(images)
+    }
+
+    /// The names of images that cannot be read any more, and why: they are not in the list, and removing them is all that can be done.
+    pub fn damaged(&self) -> Result<Vec<(String, ImageError)>, ImageError> {
+        let named = self.names()?.into_iter();
+        let damaged = named.filter_map(|(_, named)| {
+            let error = self.open(&named).err()?;
+            Some((named.name, error))
+        });
+        Ok(damaged.collect())
     }
 
     /// Removes a name, and every blob that no name and no running pod needs any more.
@@ -170,7 +197,7 @@ impl ContentStore {
 
     pub(super) fn open(&self, named: &Name) -> Result<StoredImage, ImageError> {
         let manifest: Manifest = self.blobs.parsed(&named.manifest.digest)?;
-        let config = self.config(&manifest)?;
+        let config = self.config(&named.name, &manifest)?;
         let program = program::find(&self.blobs, named, &manifest, &config)?;
         let env = config.env.iter().filter_map(|pair| pair.split_once('='));
         let image = Image {
@@ -181,7 +208,7 @@ impl ContentStore {
             layers: program
                 .layers
                 .iter()
-                .map(|layer| self.blobs.path(layer))
+                .map(|layer| self.blobs.layer(layer))
                 .collect(),
             entrypoint: program.entrypoint,
             cmd: config.cmd.clone(),
@@ -193,16 +220,21 @@ impl ContentStore {
         Ok(StoredImage {
             name: named.name.clone(),
             image,
+            manifest: named.manifest.digest.clone(),
             source: named.source.clone(),
         })
     }
 
     /// What the image says of itself; nothing, if its configuration is of a kind that says none of it.
-    fn config(&self, manifest: &Manifest) -> Result<ImageConfig, ImageError> {
+    fn config(&self, name: &str, manifest: &Manifest) -> Result<ImageConfig, ImageError> {
         let kind = manifest.config.media_type.as_str();
         if kind == WASM_CONFIG || kind.contains("image") {
-            let config: AnyConfig = self.blobs.parsed(&manifest.config.digest)?;
-            return Ok(config.config);
+            let bytes = self.blobs.document(&manifest.config.digest)?;
+            let config = serde_json::from_slice(&bytes).map_err(|error| ImageError::NoProgram {
+                name: name.to_owned(),
+                detail: format!("its configuration cannot be read: {error}"),
+            });
+            return config.map(|config: AnyConfig| config.config);
         }
         Ok(ImageConfig::default())
     }

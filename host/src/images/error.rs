@@ -55,21 +55,21 @@ pub enum ImageError {
         detail: String,
     },
     /// The machine said no.
-    #[error("{path}: {source}")]
+    #[error("{path}: {cause}")]
     Io {
         /// Which file.
         path: PathBuf,
-        /// Why.
-        source: std::io::Error,
+        /// Why. Not called its source: whoever prints that as well would say it twice.
+        cause: std::io::Error,
     },
 }
 
 impl ImageError {
     /// For `map_err` on an operation on that path.
     pub(super) fn io(path: impl AsRef<Path>) -> impl FnOnce(std::io::Error) -> Self {
-        move |source| Self::Io {
+        move |cause| Self::Io {
             path: path.as_ref().to_owned(),
-            source,
+            cause,
         }
     }
 }

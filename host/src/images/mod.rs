@@ -28,6 +28,6 @@ pub use digest::Digest;
 pub use error::ImageError;
 pub use reference::{is_file, normalise};
 pub use registry::{
-    Progress, PullSecrets, Registry, RegistryError, Settings as RegistrySettings, Transfer,
+    Part, Progress, PullSecrets, Registry, RegistryError, Settings as RegistrySettings, Transfer,
 };
 pub use resolve::{Images, Overrides, file_of};

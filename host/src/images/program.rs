@@ -11,8 +11,10 @@ use super::blobs::{Blobs, json, parse};
 use super::config::{Descriptor, ImageConfig, Manifest, WASM_LAYER};
 use super::content::Name;
 use super::{Digest, ImageError};
+use crate::ports::LayerFile;
 
-const WASM_BYTES_MAX: u64 = 1 << 30;
+/// It is read into memory whole when it is compiled.
+pub(super) const WASM_BYTES_MAX: u64 = 1 << 30;
 
 /// What is run, and over what.
 pub(super) struct Program {
@@ -49,6 +51,9 @@ pub(super) fn find(
     let wasm: Vec<&Descriptor> = manifest.layers.iter().filter(|one| one.is_wasm()).collect();
     let digests = || layers.iter().map(|layer| layer.digest.clone()).collect();
     match wasm[..] {
+        [wasm] if wasm.size > WASM_BYTES_MAX => Err(refuse(format!(
+            "its component is larger than {WASM_BYTES_MAX} bytes"
+        ))),
         [wasm] => {
             let mut entrypoint = config.entrypoint.clone();
             if entrypoint.is_empty() && config.cmd.is_empty() {
@@ -74,7 +79,7 @@ pub(super) fn find(
             let wasm = match known.filter(|known| blobs.has(&known.wasm)) {
                 Some(known) => known.wasm,
                 None => {
-                    let files = layers.iter().map(|layer| blobs.path(&layer.digest));
+                    let files = layers.iter().map(|layer| blobs.layer(&layer.digest));
                     let wasm = extract(blobs, &files.collect::<Vec<_>>(), config, &refuse)?;
                     blobs.write(&record, &json(&Extracted { wasm: wasm.clone() })?)?;
                     wasm
@@ -109,7 +114,7 @@ fn short_name(name: &str) -> String {
 /// Copies the program out of the root that the layers make.
 fn extract(
     blobs: &Blobs,
-    layers: &[PathBuf],
+    layers: &[LayerFile],
     config: &ImageConfig,
     refuse: &dyn Fn(String) -> ImageError,
 ) -> Result<Descriptor, ImageError> {
@@ -127,7 +132,7 @@ fn extract(
     );
     let opened = Dir::open_ambient_dir(&folder.0, ambient_authority());
     let root = opened.map_err(ImageError::io(&folder.0))?;
-    if let Err(error) = crate::layers::unpack(layers, &root) {
+    if let Err(error) = crate::layers::unpack(layers.iter().map(LayerFile::as_pair), &root) {
         return Err(if error.is_of_the_image() {
             refuse(error.to_string())
         } else {

@@ -81,6 +81,7 @@ impl Images {
     }
 
     async fn pull(&self, name: &str, request: PullRequest) -> Result<Pulled, PullError> {
+        request.began.tell();
         let asked = self.clock.now();
         let turn = self.registry.turn().await;
         let began = self.clock.now();
@@ -90,14 +91,20 @@ impl Images {
             names: request.secrets,
         };
         let failed = |error: ImageError| PullError::Pull(error.to_string());
-        self.registry.pull(name, secrets).await.map_err(failed)?;
+        let pulled = self.registry.pull_and_hold(name, secrets).await;
+        let (stored, lock) = pulled.map_err(failed)?;
         drop(turn);
-        let image = self.stored(name).await?;
-        let image = image.ok_or_else(|| failed(ImageError::NotFound(name.to_owned())))?;
+        let content = Arc::clone(&self.content);
+        let image = aside(move || {
+            let image = content.hold(stored);
+            drop(lock);
+            image
+        });
+        let image = image.await?.map_err(failed)?;
         let now = self.clock.now();
         self.make_room();
         Ok(Pulled {
-            image: image.image,
+            image,
             already_present: false,
             took: now - began,
             took_with_waiting: now - asked,

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::clock::RealClock;
 use crate::model::ImagePullPolicy::{self, Always, IfNotPresent, Never};
-use crate::ports::{ImageStore as _, PullError, PullRequest, Pulled};
+use crate::ports::{Began, ImageStore as _, PullError, PullRequest, Pulled};
 
 struct Place {
     dir: tempfile::TempDir,
@@ -49,12 +49,22 @@ impl Place {
 }
 
 async fn ensure(images: &Images, name: &str, policy: ImagePullPolicy) -> Result<Pulled, PullError> {
+    ensure_telling(images, name, policy, Began::default()).await
+}
+
+async fn ensure_telling(
+    images: &Images,
+    name: &str,
+    policy: ImagePullPolicy,
+    began: Began,
+) -> Result<Pulled, PullError> {
     let request = PullRequest {
         reference: name.to_owned(),
         policy,
         base_dir: Path::new("/").into(),
         namespace: "default".into(),
         secrets: Vec::new(),
+        began,
     };
     images.ensure(request).await
 }
@@ -96,6 +106,27 @@ async fn i2_if_not_present_pulls_once() {
         digest.to_string(),
         "the tag may move, what is here stays"
     );
+}
+
+#[tokio::test]
+async fn i4_that_a_pull_begins_is_told_before_anything_is_asked_for() {
+    let (fake, place) = (Fake::start().await, Place::new());
+    fake.artifact("hello", "1", &wasm(1));
+    let (images, name) = (place.images(), fake.name("hello:1"));
+    let fake = Arc::new(fake);
+    let (told, mut begins) = tokio::sync::mpsc::unbounded_channel();
+    let began = || {
+        let (told, fake) = (told.clone(), Arc::clone(&fake));
+        Began::by(move || {
+            let _ignored = told.send(fake.seen().len());
+        })
+    };
+    let pulled = ensure_telling(&images, &name, IfNotPresent, began()).await;
+    assert!(!pulled.expect("pulled").already_present);
+    assert_eq!(begins.try_recv(), Ok(0));
+    let there = ensure_telling(&images, &name, IfNotPresent, began()).await;
+    assert!(there.expect("there").already_present);
+    begins.try_recv().expect_err("nothing begins");
 }
 
 #[tokio::test]
@@ -189,6 +220,33 @@ async fn what_a_running_pod_uses_stays_whoever_wants_it_removed() {
 }
 
 #[tokio::test]
+async fn an_image_stays_from_its_pull_to_its_use() {
+    let (fake, place) = (Fake::start().await, Place::new());
+    fake.artifact("hello", "1", &wasm(1));
+    let name = fake.name("hello:1");
+    let registry = Registry::new(place.store(), RegistrySettings::default());
+    let pulled = registry.pull_and_hold(&name, PullSecrets::default()).await;
+    let (stored, lock) = pulled.expect("pulled");
+    let other = place.store();
+    assert!(other.prune(Prune::Unused).expect("asked").busy);
+    other.remove(&name).expect("its name goes");
+    let held = registry.store.hold(stored).expect("held");
+    drop(lock);
+    other.prune(Prune::Unused).expect("pruned");
+    assert!(held.wasm.exists());
+}
+
+#[test]
+fn an_error_of_the_machine_says_its_cause_once() {
+    let error = ImageError::io("/x")(std::io::ErrorKind::StorageFull.into());
+    // As commands print it.
+    assert_eq!(
+        format!("{:#}", anyhow::Error::new(error)),
+        "/x: no storage space"
+    );
+}
+
+#[tokio::test]
 async fn room_is_made_of_what_was_pulled_and_not_used_for_longest() {
     let (fake, place) = (Fake::start().await, Place::new());
     place.load("by-hand:1", 40_000);
@@ -254,6 +312,69 @@ fn a_bundle_brings_images_to_another_machine() {
     );
     let missing = here.store().save(&["none".to_owned()], Vec::new());
     assert!(matches!(missing, Err(ImageError::NotFound(_))));
+}
+
+/// A tar of these files.
+fn tar(files: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut builder = tar::Builder::new(Vec::new());
+    for (name, bytes) in files {
+        let mut header = tar::Header::new_ustar();
+        header.set_size(bytes.len() as u64);
+        header.set_mode(0o644);
+        let added = builder.append_data(&mut header, name, *bytes);
+        added.expect("added");
+    }
+    builder.into_inner().expect("made")
+}
+
+#[test]
+fn what_docker_saved_before_it_knew_of_layouts_is_loaded() {
+    let place = Place::new();
+    let file = place.dir.path().join("saved.tar");
+    let layer = tar(&[("app.wasm", &wasm(50))]);
+    let config = br#"{"config": {"Entrypoint": ["/app.wasm"]}, "rootfs": {"type": "layers"}}"#;
+    let load = |list: &str, name: Option<&str>| {
+        let whole = tar(&[
+            ("abc.json", config),
+            ("def/layer.tar", &layer),
+            ("def/VERSION", b"1.0"),
+            ("repositories", b"{}"),
+            ("manifest.json", list.as_bytes()),
+        ]);
+        std::fs::write(&file, whole).expect("written");
+        place.store().load_bundle(&file, name)
+    };
+    let list = r#"[{"Config": "abc.json", "RepoTags": ["app:1", "r.example/app:2"], "Layers": ["def/layer.tar"]}]"#;
+    let loaded = load(list, None).expect("loaded");
+    let names: Vec<_> = loaded.iter().map(|one| one.name.as_str()).collect();
+    assert_eq!(names, ["docker.io/library/app:1", "r.example/app:2"]);
+    assert_eq!(
+        std::fs::read(&loaded[0].image.wasm).expect("read"),
+        wasm(50)
+    );
+    let nameless = r#"[{"Config": "./abc.json", "RepoTags": null, "Layers": ["def/layer.tar"]}]"#;
+    let error = load(nameless, None).expect_err("refused").to_string();
+    assert!(error.contains("--name says it"), "{error}");
+    let loaded = load(nameless, Some("mine:3")).expect("loaded");
+    assert_eq!(loaded[0].name, "docker.io/library/mine:3");
+    for (list, text) in [
+        (
+            r#"[{"Config": "abc.json", "Layers": ["../../../etc/passwd"]}]"#,
+            "../../../etc/passwd is missing in it",
+        ),
+        (
+            r#"[{"Config": "none.json", "Layers": []}]"#,
+            "none.json is missing in it",
+        ),
+        (r#"{"Config": 1}"#, "manifest.json: "),
+        (
+            r#"[{"Config": "def/VERSION", "Layers": []}]"#,
+            "def/VERSION is missing in it",
+        ),
+    ] {
+        let error = load(list, Some("x")).expect_err("refused").to_string();
+        assert!(error.contains(text), "{error}");
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Why a layer was not unpacked.
 
 use std::io;
+use std::path::PathBuf;
 
 /// What is wrong with a layer, or with the machine.
 #[derive(Debug, thiserror::Error)]
@@ -11,6 +12,9 @@ pub enum LayerError {
     /// More than an image may hold.
     #[error("layer holds more than {0}")]
     TooMuch(String),
+    /// Its file is no longer what it was.
+    #[error("layer {0}: its content has changed (remove the image, and pull or load it again)")]
+    Changed(PathBuf),
     /// It could not be read or written.
     #[error("layer entry {0:?}: {1}")]
     Write(String, io::Error),
@@ -23,7 +27,7 @@ impl LayerError {
     /// Whose fault it is: the image's, in contrast to the machine's.
     pub fn is_of_the_image(&self) -> bool {
         match self {
-            Self::Entry(..) | Self::TooMuch(_) => true,
+            Self::Entry(..) | Self::TooMuch(_) | Self::Changed(_) => true,
             Self::Write(..) => false,
             Self::Io(error) => matches!(
                 error.kind(),

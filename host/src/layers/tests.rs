@@ -1,5 +1,7 @@
 //! Layers that images really have, and layers that somebody made to break out.
 
+mod seeds;
+
 use std::io::Write as _;
 
 use cap_std::ambient_authority;
@@ -7,40 +9,7 @@ use cap_std::fs::Dir;
 use tar::{EntryType, Header};
 
 use super::{LayerError, Limits, Unpacker};
-
-/// One entry of a layer to be made: what it is, its name, and its bytes or where it leads.
-type Made<'a> = (EntryType, &'a str, &'a str);
-
-const FILE: EntryType = EntryType::Regular;
-const FOLDER: EntryType = EntryType::Directory;
-const LINK: EntryType = EntryType::Symlink;
-const HARD: EntryType = EntryType::Link;
-
-/// Written by hand: the `tar` crate refuses to make what is tried here.
-fn tar(entries: &[Made<'_>]) -> Vec<u8> {
-    let mut out = Vec::new();
-    for (kind, name, content) in entries {
-        let mut header = Header::new_ustar();
-        let bytes = header.as_mut_bytes();
-        bytes[..name.len()].copy_from_slice(name.as_bytes());
-        let is_link = matches!(*kind, LINK | HARD);
-        if is_link {
-            bytes[157..157 + content.len()].copy_from_slice(content.as_bytes());
-        }
-        header.set_entry_type(*kind);
-        header.set_mode(0o640);
-        header.set_mtime(1_000_000_000);
-        header.set_size(if is_link { 0 } else { content.len() as u64 });
-        header.set_cksum();
-        out.extend_from_slice(header.as_bytes());
-        if !is_link {
-            out.extend_from_slice(content.as_bytes());
-            out.resize(out.len().next_multiple_of(512), 0);
-        }
-    }
-    out.resize(out.len() + 1024, 0);
-    out
-}
+use seeds::{FILE, FOLDER, HARD, LINK, Made, tar};
 
 struct Place {
     outside: tempfile::TempDir,
@@ -326,16 +295,36 @@ fn long_names_of_both_dialects_are_joined() {
 }
 
 #[test]
+fn a_layer_that_has_changed_on_disk_is_noticed() {
+    use sha2::Digest as _;
+    let place = Place::new();
+    let mut layer = tar(&[(FILE, "a", "as it was")]);
+    // Behind the archive's end, where nobody reads it for its own sake.
+    layer.extend([0; 300_000]);
+    let path = place.outside.path().join("layer");
+    let digest = hex::encode(sha2::Sha256::digest(&layer));
+    let unpack = |layer: &[u8]| {
+        std::fs::write(&path, layer).expect("written");
+        super::unpack([(&*path, &*digest)], &place.root)
+    };
+    unpack(&layer).expect("unpacked");
+    for at in [600, layer.len() - 1] {
+        let mut other = layer.clone();
+        other[at] ^= 1;
+        let refused = unpack(&other);
+        assert!(matches!(refused, Err(LayerError::Changed(_))), "{at}");
+    }
+    unpack(&layer[..layer.len() - 1]).expect_err("it is shorter");
+}
+
+#[test]
 fn damaged_archives_are_errors_and_nothing_worse() {
-    let seeds = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/seeds/unpack");
     let mut layers = vec![tar(&[
         (FOLDER, "d", ""),
         (FILE, "d/a", "0123456789"),
         (LINK, "l", "d/a"),
     ])];
-    for seed in std::fs::read_dir(seeds).expect("the seeds") {
-        layers.push(std::fs::read(seed.expect("read").path()).expect("read"));
-    }
+    layers.extend(seeds::all().into_iter().map(|(_, layer)| layer));
     // A small generator, so that a failure can be tried again: xorshift.
     let mut seed = 0x9e37_79b9_7f4a_7c15_u64;
     let mut next = |below: usize| {

@@ -3,9 +3,10 @@
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
-use std::path::PathBuf;
+use std::path::Path;
 
 use cap_std::fs::{Dir, DirBuilder, OpenOptions, Permissions};
+use sha2::{Digest as _, Sha256};
 
 pub use super::archive::Limits;
 use super::archive::{self, Entry, Kind};
@@ -15,13 +16,40 @@ use super::{LayerError, compressed};
 /// In a layer, the name of what it removes from those below begins so.
 const WHITEOUT: &str = ".wh.";
 
-/// Unpacks layers, lowest first.
-pub fn unpack(layers: &[PathBuf], root: &Dir) -> Result<(), LayerError> {
+/// Unpacks layers, lowest first: files, and the SHA-256 of each in hexadecimal. One whose content is another leaves what it brought before
+/// that showed, and an error.
+pub fn unpack<'l>(
+    layers: impl IntoIterator<Item = (&'l Path, &'l str)>,
+    root: &Dir,
+) -> Result<(), LayerError> {
     let mut unpacker = Unpacker::new(root, Limits::default());
-    layers.iter().try_for_each(|layer| {
-        let file = File::open(layer)?;
-        unpacker.layer(BufReader::with_capacity(128 << 10, file))
-    })
+    for (path, digest) in layers {
+        let mut file = Hashed {
+            file: File::open(path)?,
+            hasher: Sha256::new(),
+        };
+        unpacker.layer(BufReader::with_capacity(128 << 10, &mut file))?;
+        // The archive may end before its file does.
+        io::copy(&mut file, &mut io::sink())?;
+        if hex::encode(file.hasher.finalize()) != digest {
+            return Err(LayerError::Changed(path.to_owned()));
+        }
+    }
+    Ok(())
+}
+
+/// A file that is hashed as it is read.
+struct Hashed {
+    file: File,
+    hasher: Sha256,
+}
+
+impl Read for Hashed {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let len = self.file.read(into)?;
+        self.hasher.update(&into[..len]);
+        Ok(len)
+    }
 }
 
 /// Puts layers onto a folder that nobody else uses meanwhile.

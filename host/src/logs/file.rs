@@ -129,14 +129,14 @@ pub(super) struct LogFile {
     place: Place,
     rotation: Rotation,
     open: Option<Open>,
+    /// The number under which the current file will be rotated, once one was open.
+    piece: Option<u64>,
 }
 
 struct Open {
     file: File,
     /// What of it is whole lines.
     bytes: u64,
-    /// The number under which it will be rotated.
-    piece: u64,
 }
 
 impl LogFile {
@@ -145,6 +145,7 @@ impl LogFile {
             place,
             rotation,
             open: None,
+            piece: None,
         }
     }
 
@@ -197,29 +198,31 @@ impl LogFile {
                     .open(self.place.current())?;
                 let bytes = file.metadata()?.len();
                 // Almost always the first file of an instance; to find out otherwise would cost every container a look at its folder.
-                let piece = if bytes == 0 {
-                    1
-                } else {
+                if self.piece.is_none() && bytes > 0 {
                     let last = self.place.pieces().pop();
-                    last.map_or(1, |(piece, _)| piece + 1)
-                };
-                Ok(none.insert(Open { file, bytes, piece }))
+                    self.piece = last.map(|(piece, _)| piece + 1);
+                }
+                Ok(none.insert(Open { file, bytes }))
             }
         }
     }
 
     fn rotate(&mut self) -> io::Result<()> {
-        let Some(open) = self.open.take() else {
-            return Ok(());
-        };
-        let piece = open.piece;
-        fs::rename(self.place.current(), self.place.rotated(piece))?;
+        let piece = self.piece.unwrap_or(1);
+        match fs::rename(self.place.current(), self.place.rotated(piece)) {
+            Ok(()) => {}
+            // Somebody removed it; that is no reason to lose what comes now.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        self.open = None;
+        // Known from here on, also if the next file cannot be made or stays empty because the disk is full.
+        self.piece = Some(piece + 1);
         let kept = u64::from(self.rotation.max_files.saturating_sub(1));
         if let Some(oldest) = piece.checked_sub(kept).filter(|piece| *piece > 0) {
             let _ignored = fs::remove_file(self.place.rotated(oldest));
         }
-        self.open()?.piece = piece + 1;
-        Ok(())
+        self.open().map(drop)
     }
 
     /// Lets go of the file; the next byte opens it again.
@@ -306,6 +309,45 @@ mod tests {
         file.append(b"kept\n").expect("there is space again");
         let text = std::fs::read_to_string(place.current()).expect("read");
         assert_eq!(text, "kept\n");
+    }
+
+    #[test]
+    fn a_disk_that_is_full_after_a_rotation_does_not_start_the_numbers_again() {
+        let root = tempfile::tempdir().expect("a folder");
+        let place = Place::of(root.path(), "c", 0);
+        let rotation = Rotation {
+            max_bytes: 4,
+            max_files: 3,
+        };
+        let mut file = LogFile::new(place.clone(), rotation);
+        file.append(b"aaa\nbbb\nccc\n").expect("written");
+        // The next file is made and takes nothing, which lets go of it.
+        file.rotate().expect("rotated");
+        file.close();
+        file.append(b"ddd\neee\n").expect("there is space again");
+        let pieces: Vec<_> = place.pieces().iter().map(|(piece, _)| *piece).collect();
+        assert_eq!(pieces, [3, 4]);
+    }
+
+    #[test]
+    fn a_file_that_somebody_removed_costs_nothing_but_its_own_lines() {
+        let root = tempfile::tempdir().expect("a folder");
+        let place = Place::of(root.path(), "c", 0);
+        let rotation = Rotation {
+            max_bytes: 4,
+            max_files: 3,
+        };
+        let mut file = LogFile::new(place.clone(), rotation);
+        file.append(b"aaa\nbbb\n").expect("written");
+        std::fs::remove_file(place.current()).expect("removed");
+        file.append(b"ccc\nddd\n").expect("written");
+        assert_eq!(names(&root.path().join("c")), ["0.log", "0.log.3"]);
+        let text = std::fs::read_to_string(place.current()).expect("read");
+        assert_eq!(text, "ddd\n");
+        // The folder, too.
+        std::fs::remove_dir_all(root.path().join("c")).expect("removed");
+        file.append(b"eee\nfff\n").expect("written");
+        assert_eq!(names(&root.path().join("c")), ["0.log", "0.log.5"]);
     }
 
     #[test]

@@ -156,7 +156,8 @@ impl Addresses {
         );
         let Some(spec) = &mut object.spec else { return };
         let path = Path::root("spec");
-        if spec.cluster_ip.is_none() {
+        let has_address = spec.type_.as_deref() != Some("ExternalName");
+        if has_address && spec.cluster_ip.is_none() {
             let Some(ip) = self.free_ip(&name) else {
                 let message = "failed to allocate a serviceIP: range is full";
                 return faults.invalid(&path.field("clusterIPs"), Json("[]".to_owned()), message);

@@ -6,13 +6,15 @@ use std::sync::Arc;
 use super::path::Path;
 
 /// One thing wrong with one document. `Display` is one line:
-/// `pod.yaml: document 2: Pod "n": spec.containers[1].name: Duplicate value: "a"`.
+/// `pod.yaml: document 2, line 14: Pod "n": spec.containers[1].name: Duplicate value: "a"`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct Fault {
     /// The file's name as the user gave it; `-` for standard input.
     pub file: Arc<str>,
     /// Which document of the file, counted from 1; 0 when the fault is the file's as a whole.
     pub document: usize,
+    /// The line of the field, or of what it is missing in; none where that is not known, and where the message has it.
+    pub line: Option<usize>,
     /// What the document describes, e.g. `Pod "n"`, as far as it could be read.
     pub subject: Option<String>,
     /// The field's path, empty when no single field is at fault.
@@ -23,13 +25,22 @@ pub struct Fault {
     pub message: String,
 }
 
+impl Fault {
+    /// The text could not be read.
+    pub(super) fn is_syntax(&self) -> bool {
+        self.kind == FaultKind::Syntax
+    }
+}
+
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut line = String::new();
         line.push_str(&self.file);
         line.push_str(": ");
-        if self.document > 0 {
-            line.push_str(&format!("document {}: ", self.document));
+        match (self.document, self.line) {
+            (0, _) => {}
+            (document, None) => line.push_str(&format!("document {document}: ")),
+            (document, Some(at)) => line.push_str(&format!("document {document}, line {at}: ")),
         }
         for part in [self.subject.as_deref(), Some(self.path.as_str())]
             .into_iter()

@@ -171,10 +171,10 @@ pub fn load(
     faults.extend(same_names(&loaded));
     faults.sort_by_key(|fault| fault.document);
     if faults.is_empty() {
-        Ok(loaded)
-    } else {
-        Err(faults)
+        return Ok(loaded);
     }
+    documents::lines::add(bytes, &mut faults);
+    Err(faults)
 }
 
 /// A fault for each object that has the kind, namespace and name of an earlier one; for objects of several files. [`load`] does it for
@@ -222,6 +222,7 @@ impl Place {
         Fault {
             file: Arc::clone(&self.file),
             document: self.document,
+            line: None,
             subject,
             path,
             kind: fault.kind,

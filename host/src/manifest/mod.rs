@@ -15,6 +15,7 @@ mod load;
 /// Objects as `kubectl get -o json` prints them.
 pub mod object;
 mod path;
+mod requests;
 mod status;
 /// The pod table as `kubectl get pods` prints it.
 pub mod table;
@@ -32,3 +33,8 @@ pub use load::{
     same_names,
 };
 pub use status::status;
+
+/// What is wrong with a label, in the API server's words.
+pub fn label_faults(key: &str, value: &str) -> Vec<String> {
+    validate::label_faults(key, value)
+}

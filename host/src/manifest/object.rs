@@ -1,13 +1,13 @@
 //! The whole object as `kubectl get -o json` prints it.
 
 use k8s_openapi::api::core::v1 as k8s;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
 use serde_json::{Map, Value, json};
 
 use super::convert::qos_class;
 use super::status::status as status_json;
 use super::time::object_time;
-use crate::model::{Event, PodStatus, Seconds, Time};
+use crate::model::{Event, EventSource, PodStatus, Seconds, Time};
 
 /// The pod with its status, keys sorted. Without a status it is as a server answers right after the create.
 pub fn pod(object: &k8s::Pod, status: Option<&PodStatus>) -> Value {
@@ -43,12 +43,12 @@ pub fn secret(object: &k8s::Secret) -> Value {
     sorted(serde_json::to_value(object).unwrap_or_default())
 }
 
-/// The Event, keys sorted (rule M1).
+/// The Event, keys sorted (rule M1). A scheduler says when and what it did, everybody else when first, when last and how often.
 pub fn event(event: &Event) -> Value {
     let about = &event.about;
     let source = &event.source;
     let namespace = about.namespace.as_str().to_owned();
-    let object = k8s::Event {
+    let common = k8s::Event {
         metadata: ObjectMeta {
             name: Some(event.name.clone()),
             namespace: Some(namespace.clone()),
@@ -65,18 +65,36 @@ pub fn event(event: &Event) -> Value {
             ..k8s::ObjectReference::default()
         },
         type_: Some(event.kind.as_str().to_owned()),
-        reason: Some(event.reason.clone()),
+        reason: Some(event.reason.to_owned()),
         message: Some(event.message.clone()),
-        source: Some(k8s::EventSource {
-            component: Some(source.component.to_owned()),
-            host: Some(source.host.clone()),
-        }),
         reporting_component: Some(source.component.to_owned()),
-        reporting_instance: Some(source.host.clone()),
-        first_timestamp: Some(object_time(event.first)),
-        last_timestamp: Some(object_time(event.last)),
-        count: i32::try_from(event.count).ok().or(Some(i32::MAX)),
         ..k8s::Event::default()
+    };
+    let count = i32::try_from(event.count).unwrap_or(i32::MAX);
+    let object = if source.component == EventSource::SCHEDULER {
+        let bound = event.reason == "Scheduled";
+        k8s::Event {
+            action: Some(if bound { "Binding" } else { "Scheduling" }.to_owned()),
+            event_time: Some(MicroTime(object_time(event.first).0)),
+            reporting_instance: Some(format!("{}-{}", source.component, source.host)),
+            series: (count > 1).then(|| k8s::EventSeries {
+                count: Some(count),
+                last_observed_time: Some(MicroTime(object_time(event.last).0)),
+            }),
+            ..common
+        }
+    } else {
+        k8s::Event {
+            source: Some(k8s::EventSource {
+                component: Some(source.component.to_owned()),
+                host: Some(source.host.clone()),
+            }),
+            reporting_instance: Some(source.host.clone()),
+            first_timestamp: Some(object_time(event.first)),
+            last_timestamp: Some(object_time(event.last)),
+            count: Some(count),
+            ..common
+        }
     };
     sorted(serde_json::to_value(object).unwrap_or_default())
 }
@@ -95,6 +113,11 @@ pub fn list(items: Vec<Value>) -> Value {
         "kind": "List",
         "metadata": { "resourceVersion": "" },
     })
+}
+
+/// An object as `kubectl get -o yaml` prints it.
+pub fn yaml(value: &Value) -> String {
+    super::documents::print::yaml(value)
 }
 
 /// serde_json sorts keys unless some crate of the build asks it to keep their order; the output must not depend on that.
@@ -132,7 +155,7 @@ mod tests {
                 field_path: Some("spec.containers{c}".into()),
             },
             kind: EventType::Warning,
-            reason: "BackOff".into(),
+            reason: "BackOff",
             message: "why".into(),
             source: EventSource {
                 component: "peapod",
@@ -161,5 +184,32 @@ mod tests {
             "count": 3,
         });
         assert_eq!(super::event(&event), expected);
+        let scheduling = Event {
+            about: ObjectRef {
+                field_path: None,
+                ..event.about
+            },
+            reason: "FailedScheduling",
+            source: EventSource {
+                component: EventSource::SCHEDULER,
+                host: "node".into(),
+            },
+            ..event
+        };
+        let expected = json!({
+            "apiVersion": "v1",
+            "kind": "Event",
+            "metadata": {"name": "pod.1", "namespace": "default", "creationTimestamp": "1970-01-01T00:00:00Z"},
+            "involvedObject": {"apiVersion": "v1", "kind": "Pod", "namespace": "default", "name": "pod", "uid": "uid"},
+            "type": "Warning",
+            "reason": "FailedScheduling",
+            "message": "why",
+            "action": "Scheduling",
+            "eventTime": "1970-01-01T00:00:00.000000Z",
+            "reportingComponent": "default-scheduler",
+            "reportingInstance": "default-scheduler-node",
+            "series": {"count": 3, "lastObservedTime": "1970-01-01T00:01:01.000000Z"},
+        });
+        assert_eq!(super::event(&scheduling), expected);
     }
 }

@@ -86,9 +86,10 @@ impl Amount {
         }
     }
 
-    /// Thousandths, rounded up; none for a negative amount.
+    /// Thousandths, rounded up and capped as the API server does; none for a negative amount.
     pub fn millis(self) -> Option<u64> {
-        u64::try_from(div_away(self.nanos, MILLI)).ok()
+        let most = i128::from(i64::MAX);
+        u64::try_from(div_away(self.nanos, MILLI).min(most)).ok()
     }
 
     /// Units, rounded up; none for a negative amount.
@@ -307,6 +308,8 @@ mod tests {
         let amount = Amount::parse("0.1m").unwrap().rounded_to_milli();
         assert_eq!(amount.canonical(), "1m");
         assert_eq!(amount.millis(), Some(1));
+        let huge = Amount::parse("9Ei").unwrap();
+        assert_eq!(huge.millis(), Some(i64::MAX as u64), "not unset");
         assert_eq!(Amount::parse("-2").unwrap().units(), None);
     }
 }

@@ -12,7 +12,7 @@ pub struct Event {
     /// `type`.
     pub kind: EventType,
     /// `reason`, e.g. `Started`.
-    pub reason: String,
+    pub reason: &'static str,
     /// `message`.
     pub message: String,
     /// `source`.
@@ -66,4 +66,9 @@ pub struct EventSource {
     pub component: &'static str,
     /// `host`: the node.
     pub host: String,
+}
+
+impl EventSource {
+    /// Who finds pods a place, by the name under which Kubernetes' own is known.
+    pub const SCHEDULER: &str = "default-scheduler";
 }

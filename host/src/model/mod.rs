@@ -12,6 +12,7 @@ mod event;
 mod expand;
 mod files;
 mod ids;
+mod node_choice;
 mod object;
 mod pod;
 mod pod_field;
@@ -33,6 +34,7 @@ pub use event::{Event, EventSource, EventType, ObjectRef};
 pub use expand::expand;
 pub use files::{DownwardFile, DownwardValue, FileSource, Files, KeyToPath, Keys, MetaField};
 pub use ids::{Attempt, ContainerName, Namespace, PodName, PodUid, Uid};
+pub use node_choice::{NodeChoice, NodeOperator, NodeRequirement, NodeTerm};
 pub use object::ObjectMeta;
 pub use pod::{
     Container, ContainerPort, ContainerRestart, Dns, DnsPolicy, ExitCodeOperator, HostPathType,

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::{
-    Bytes, ContainerName, EnvFrom, EnvVar, Files, Hooks, Millicores, Namespace, PodName, PodUid,
-    Probes, QosClass, Seconds, Time,
+    Bytes, ContainerName, EnvFrom, EnvVar, Files, Hooks, Millicores, Namespace, NodeChoice,
+    PodName, PodUid, Probes, QosClass, Seconds, Time,
 };
 
 /// A validated, defaulted pod. Cheap to clone: the specification is shared.
@@ -70,6 +70,8 @@ pub struct PodSpec {
     pub readiness_gates: Vec<String>,
     /// `spec.nodeName` as it was given: the pod is bound already, and no scheduler is asked (rule J5).
     pub node_name: Option<String>,
+    /// `spec.nodeSelector`, `spec.affinity.nodeAffinity` and `spec.topologySpreadConstraints`.
+    pub node: NodeChoice,
     /// `spec.resources`: of the pod as a whole.
     pub resources: Resources,
     /// Fixed when the pod is created (rule B19, J2).

@@ -23,7 +23,7 @@ pub struct Service {
 }
 
 /// `spec.type` and what comes with it (rule N11).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ServiceType {
     /// `clusterIP: None`: a name only, for each ready pod's own address (rule N13).
     Headless,
@@ -32,14 +32,16 @@ pub enum ServiceType {
     /// A virtual address inside, and a port of the machine for each of its ports. `LoadBalancer` is the same here: as on any cluster
     /// without a cloud, nobody gives it an address.
     NodePort(Ipv4Addr),
+    /// Another name for this one, in lower case and without its last dot: no address, and no pods whatever the selector says.
+    ExternalName(String),
 }
 
 impl ServiceType {
     /// The virtual address, if it has one.
-    pub const fn cluster_ip(self) -> Option<Ipv4Addr> {
+    pub const fn cluster_ip(&self) -> Option<Ipv4Addr> {
         match self {
-            Self::Headless => None,
-            Self::ClusterIp(ip) | Self::NodePort(ip) => Some(ip),
+            Self::Headless | Self::ExternalName(_) => None,
+            Self::ClusterIp(ip) | Self::NodePort(ip) => Some(*ip),
         }
     }
 }

@@ -198,6 +198,21 @@ pub struct Terminated {
     pub container_id: Option<String>,
 }
 
+impl Exit {
+    /// Of an instance that ran and is not there any more (rule B5).
+    pub fn lost(at: Time) -> Self {
+        Self {
+            code: 137,
+            reason: ExitReason::Lost,
+            message: Some(
+                "The container could not be located when the pod was deleted.  The container used to be Running"
+                    .to_owned(),
+            ),
+            at,
+        }
+    }
+}
+
 /// How an instance ended, as its runtime tells it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exit {
@@ -220,6 +235,8 @@ pub enum ExitReason {
     Error,
     /// Killed for using more memory than its limit.
     OomKilled,
+    /// Nobody knows how: what ran it broke (rule B5).
+    Lost,
 }
 
 impl ExitReason {
@@ -229,6 +246,7 @@ impl ExitReason {
             Self::Completed => "Completed",
             Self::Error => "Error",
             Self::OomKilled => "OOMKilled",
+            Self::Lost => "ContainerStatusUnknown",
         }
     }
 }

@@ -85,6 +85,7 @@ pub(crate) fn pod() -> Pod {
             service_links: true,
             readiness_gates: Vec::new(),
             node_name: None,
+            node: super::NodeChoice::default(),
             resources: Resources::default(),
             qos: QosClass::BestEffort,
             pull_secrets: Vec::new(),

@@ -63,12 +63,18 @@ pub fn lookup(pod: &PodIdentity, ip: Ipv4Addr, zone: &Zone<'_>, name: &str) -> L
             outside.push(candidate);
             continue;
         }
-        match zone.find(&candidate) {
+        let (mut aliases, found) = zone.follow(&candidate);
+        match found {
             Found::Addresses(ips) => {
                 return Lookup::Addresses(ips.into_iter().map(IpAddr::V4).collect());
             }
+            // The name of a Service, whatever it stands for: nobody else is asked for it.
+            Found::Foreign if !aliases.is_empty() => {
+                outside.extend(aliases.pop());
+                break;
+            }
             Found::Foreign => outside.push(candidate),
-            Found::Ports(_) | Found::Text(_) | Found::Empty | Found::Nothing => {}
+            Found::Ports(_) | Found::Text(_) | Found::Alias(_) | Found::Empty | Found::Nothing => {}
         }
     }
     if outside.is_empty() {
@@ -186,6 +192,7 @@ pub(super) mod tests {
             endpoints: Vec::new(),
             publish_not_ready: false,
             client_ip_affinity: None,
+            external_name: None,
         }
     }
 
@@ -266,6 +273,32 @@ pub(super) mod tests {
 
     fn outside(names: &[&str]) -> Lookup {
         Lookup::Outside(names.iter().map(|name| (*name).to_owned()).collect())
+    }
+
+    #[test]
+    fn n13_an_external_name_means_what_it_stands_for() {
+        let alias = |name: &str, of: &str| {
+            let mut service = service(name, "shop", None);
+            service.external_name = Some(of.to_owned());
+            Arc::new(service)
+        };
+        let mut all = services();
+        all.push(alias("far", "db.example.com"));
+        all.push(alias("near", "far2.shop.svc.cluster.local"));
+        all.push(alias("far2", "web.shop.svc.cluster.local"));
+        all.push(alias("self", "self.shop.svc.cluster.local"));
+        let find = |name: &str| {
+            lookup(
+                &pod(&Dns::default()),
+                [10, 88, 0, 2].into(),
+                &zone(&all),
+                name,
+            )
+        };
+        // Nobody outside hears of a name of the search list.
+        assert_eq!(find("far"), outside(&["db.example.com"]));
+        assert_eq!(find("near"), at(&["10.89.0.20"]));
+        assert_eq!(find("self.shop.svc.cluster.local."), Lookup::NoSuchName);
     }
 
     #[test]

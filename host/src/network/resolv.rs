@@ -21,6 +21,8 @@ pub struct ResolvConf {
     searches: Vec<String>,
     /// As they stand in the file: `ndots:5`, `rotate`.
     options: Vec<String>,
+    /// What was left out, in a kubelet's words.
+    omitted: Vec<String>,
 }
 
 impl ResolvConf {
@@ -38,6 +40,7 @@ impl ResolvConf {
                 .chain(Self::parse(host).searches)
                 .collect(),
                 options: vec!["ndots:5".to_owned()],
+                omitted: Vec::new(),
             },
             DnsPolicy::Default => Self::parse(host),
             DnsPolicy::None => Self::default(),
@@ -82,8 +85,15 @@ impl ResolvConf {
 
     fn fit(&mut self) {
         without_repeats(&mut self.nameservers);
-        self.nameservers.truncate(NAMESERVERS_MAX);
+        if self.nameservers.len() > NAMESERVERS_MAX {
+            self.nameservers.truncate(NAMESERVERS_MAX);
+            self.omitted.push(format!(
+                "Nameserver limits were exceeded, some nameservers have been omitted, the applied nameserver line is: {}",
+                self.nameservers.join(" ")
+            ));
+        }
         without_repeats(&mut self.searches);
+        let wanted = self.searches.len();
         self.searches.truncate(SEARCHES_MAX);
         self.searches.retain(|s| s.len() <= SEARCH_LENGTH_MAX);
         let length = |searches: &[String]| {
@@ -96,6 +106,17 @@ impl ResolvConf {
         while length(&self.searches) > SEARCH_CHARS_MAX {
             self.searches.pop();
         }
+        if self.searches.len() < wanted {
+            self.omitted.push(format!(
+                "Search Line limits were exceeded, some search paths have been omitted, the applied search line is: {}",
+                self.searches.join(" ")
+            ));
+        }
+    }
+
+    /// What of the pod's and the machine's settings went beyond a resolver's limits and was left out.
+    pub fn omitted(&self) -> &[String] {
+        &self.omitted
     }
 
     /// Whether that address is one of the nameservers.
@@ -228,6 +249,14 @@ mod tests {
         });
         assert_eq!(short.to_string().matches("nameserver").count(), 3);
         assert_eq!(short.searches().len(), 32);
+        let [servers, searches] = short.omitted() else {
+            panic!("{:?}", short.omitted());
+        };
+        assert_eq!(
+            servers,
+            "Nameserver limits were exceeded, some nameservers have been omitted, the applied nameserver line is: 10.96.0.10 0 1"
+        );
+        assert!(searches.starts_with("Search Line limits were exceeded, some search paths have been omitted, the applied search line is: shop.svc"));
         let long = conf(&Dns {
             policy: DnsPolicy::None,
             searches: many(20, 200),
@@ -240,6 +269,8 @@ mod tests {
             ..Dns::default()
         });
         assert_eq!(too_long.to_string(), "");
+        assert_eq!(too_long.omitted().len(), 1);
+        assert!(conf(&Dns::default()).omitted().is_empty());
     }
 
     #[test]

@@ -14,6 +14,8 @@ pub struct Service {
     pub name: String,
     /// `spec.clusterIP`; none is a headless Service.
     pub cluster_ip: Option<Ipv4Addr>,
+    /// `spec.externalName`: what this name is another name for, in lower case and without its last dot.
+    pub external_name: Option<String>,
     /// `spec.ports` in order.
     pub ports: Vec<ServicePort>,
     /// The pods behind it, ready or not.

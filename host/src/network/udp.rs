@@ -196,21 +196,9 @@ pub struct UdpSocket {
 }
 
 impl UdpSocket {
-    /// An unbound socket that is no container's own.
-    pub fn new(net: &Arc<PodNetwork>, family: Family) -> Result<Self, NetError> {
-        Self::open(net, family, None)
-    }
-
-    /// An unbound socket of a container: what waits at it counts as that container's memory.
-    pub fn of(
-        owner: &Arc<Memory>,
-        net: &Arc<PodNetwork>,
-        family: Family,
-    ) -> Result<Self, NetError> {
-        Self::open(net, family, Some(owner))
-    }
-
-    fn open(
+    /// An unbound socket. Of a container's, what waits at it counts as that
+    /// container's memory; what the node itself opens has no owner.
+    pub fn new(
         net: &Arc<PodNetwork>,
         family: Family,
         owner: Option<&Arc<Memory>>,

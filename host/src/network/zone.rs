@@ -11,6 +11,9 @@ pub const HOST_NAME: &str = "host.peapod.internal";
 /// The version of the specification these records follow.
 pub(super) const DNS_VERSION: &str = "1.1.0";
 
+/// How many aliases are followed from one name: those of a resolver are no longer either.
+const ALIASES_MAX: usize = 8;
+
 /// A view on everything that has a name in the cluster.
 #[derive(Clone, Copy, Debug)]
 pub struct Zone<'a> {
@@ -33,6 +36,8 @@ pub(super) enum Found {
     Ports(Vec<Target>),
     /// A text.
     Text(&'static str),
+    /// That it is another name for this one.
+    Alias(String),
     /// Nothing, though there are names below it.
     Empty,
     /// Nothing, here or below.
@@ -98,6 +103,19 @@ impl<'a> Zone<'a> {
                     })
             }
             _ => Found::Nothing,
+        }
+    }
+
+    /// What stands at the end of the aliases at a name, and those aliases.
+    pub(super) fn follow(&self, name: &str) -> (Vec<String>, Found) {
+        let mut aliases: Vec<String> = Vec::new();
+        loop {
+            match self.find(aliases.last().map_or(name, String::as_str)) {
+                Found::Alias(next) if aliases.len() < ALIASES_MAX => aliases.push(next),
+                // Two Services may be names for each other.
+                Found::Alias(_) => return (aliases, Found::Nothing),
+                found => return (aliases, found),
+            }
         }
     }
 
@@ -223,9 +241,10 @@ fn addresses<'e>(endpoints: impl Iterator<Item = &'e Endpoint>) -> Found {
 }
 
 fn service_addresses(service: &Service) -> Found {
-    match service.cluster_ip {
-        Some(ip) => Found::Addresses(vec![ip]),
-        None => addresses(published(service)),
+    match (service.cluster_ip, &service.external_name) {
+        (_, Some(name)) => Found::Alias(name.clone()),
+        (Some(ip), None) => Found::Addresses(vec![ip]),
+        (None, None) => addresses(published(service)),
     }
 }
 

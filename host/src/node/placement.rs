@@ -3,12 +3,16 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::model::{Allocatable, PodStatus, PodUid, Time, Uid};
-use crate::scheduling::{Demand, Load, Rejection, rejected, unschedulable, unschedulable_message};
+use crate::scheduling::{
+    Demand, Labels, Load, Misfit, Rejection, mismatches, rejected, unschedulable,
+    unschedulable_message,
+};
 use crate::store::StoredPod;
 
 /// The places that were given out, and the pods that wait for theirs in the order in which they came.
 pub(super) struct Placement {
     node: Allocatable,
+    labels: Labels,
     placed: HashMap<PodUid, Demand>,
     waiting: Vec<Waiting>,
     /// Somebody came or went since all were looked at.
@@ -18,6 +22,8 @@ pub(super) struct Placement {
 struct Waiting {
     object: StoredPod,
     demand: Demand,
+    /// Why it could not run here even alone.
+    mismatches: Vec<Misfit>,
     /// What it was told, so that it is told once.
     said: Option<PodStatus>,
 }
@@ -33,9 +39,10 @@ pub(super) enum Verdict {
 }
 
 impl Placement {
-    pub(super) fn new(node: Allocatable) -> Self {
+    pub(super) fn new(node: Allocatable, labels: Labels) -> Self {
         Self {
             node,
+            labels,
             placed: HashMap::new(),
             waiting: Vec::new(),
             changed: false,
@@ -54,6 +61,7 @@ impl Placement {
         }
         self.waiting.push(Waiting {
             demand: Demand::of(&object.pod.spec),
+            mismatches: mismatches(&object.pod.spec.node, &self.labels),
             object: object.clone(),
             said: None,
         });
@@ -84,20 +92,22 @@ impl Placement {
         let mut load = Load::of(self.placed.values());
         let mut verdicts = Vec::new();
         for mut one in std::mem::take(&mut self.waiting) {
-            let misfits = load.misfits(&one.demand, &self.node);
+            let mut misfits = load.misfits(&one.demand, &self.node);
+            misfits.extend_from_slice(&one.mismatches);
             let pod = &one.object.pod;
-            match misfits.first() {
-                None => {
+            let is_bound = pod.spec.node_name.is_some();
+            let rejection = Rejection::of(&misfits).filter(|_| is_bound);
+            match rejection {
+                None if is_bound || misfits.is_empty() => {
                     load.add(&one.demand);
                     self.placed.insert(pod.meta.uid.clone(), one.demand);
                     verdicts.push(Verdict::Runs(one.object));
                 }
-                Some(first) if pod.spec.node_name.is_some() => {
-                    let rejection = Rejection::of(first);
+                Some(rejection) => {
                     let status = Box::new(rejected(pod, &rejection, now));
                     verdicts.push(Verdict::Rejected(one.object, status, rejection));
                 }
-                Some(_) => {
+                None => {
                     let message = unschedulable_message(&misfits);
                     let status = unschedulable(pod, message.clone(), now, one.said.as_ref());
                     if one.said.as_ref() != Some(&status) {
@@ -119,17 +129,22 @@ mod tests {
     use std::sync::Arc;
 
     use super::{Placement, Verdict};
-    use crate::model::{Bytes, Millicores, Phase, PodUid, Time, testing};
+    use crate::model::{Bytes, Millicores, Phase, PodSpec, PodUid, Time, testing};
     use crate::store::{ApiStore, StoredPod};
 
     fn pod(name: &str, cpu: u64, bound: bool) -> StoredPod {
+        pod_with(name, |spec| {
+            spec.mains[0].resources.cpu_request = Some(Millicores(cpu));
+            spec.mains[0].resources.memory_request = Some(Bytes(1));
+            spec.node_name = bound.then(|| "peapod".to_owned());
+        })
+    }
+
+    fn pod_with(name: &str, change: impl FnOnce(&mut PodSpec)) -> StoredPod {
         let mut pod = testing::pod();
         pod.meta.uid = name.into();
         pod.meta.name = name.into();
-        let spec = Arc::make_mut(&mut pod.spec);
-        spec.mains[0].resources.cpu_request = Some(Millicores(cpu));
-        spec.mains[0].resources.memory_request = Some(Bytes(1));
-        spec.node_name = bound.then(|| "peapod".to_owned());
+        change(Arc::make_mut(&mut pod.spec));
         let store = ApiStore::default();
         let dir: Arc<Path> = Path::new("/").into();
         let uid = pod.meta.uid.clone();
@@ -140,7 +155,8 @@ mod tests {
     }
 
     fn placement() -> Placement {
-        Placement::new(testing::allocatable())
+        let labels = [("disk".to_owned(), "ssd".to_owned())];
+        Placement::new(testing::allocatable(), labels.into())
     }
 
     /// Each verdict as a letter and the pod's name.
@@ -183,6 +199,50 @@ mod tests {
         assert_eq!(status.phase, Phase::Failed);
         placement.depart(&PodUid::from("a"));
         assert_eq!(decide(&mut placement), Vec::<String>::new(), "for good");
+    }
+
+    #[test]
+    fn j5_a_pod_for_another_node_waits_for_ever_and_c10_one_that_is_bound_here_is_rejected() {
+        let wants = |disk: &str, bound: bool| {
+            pod_with(disk, |spec| {
+                let label = ("disk".to_owned(), disk.to_owned());
+                spec.node.labels = [label].into();
+                spec.node_name = bound.then(|| "peapod".to_owned());
+            })
+        };
+        let mut placement = placement();
+        placement.arrive(&wants("ssd", false));
+        placement.arrive(&wants("hdd", false));
+        let verdicts = placement.decide(Time::EPOCH);
+        let [Verdict::Runs(_), Verdict::Waits(_, status, message)] = &verdicts[..] else {
+            panic!("one runs, one waits");
+        };
+        let expected = "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector. preemption: 0/1 nodes are available: \
+                        1 Preemption is not helpful for scheduling.";
+        assert_eq!(message, expected);
+        assert_eq!(status.conditions[0].message.as_deref(), Some(expected));
+        placement.depart(&PodUid::from("hdd"));
+        placement.arrive(&wants("hdd", true));
+        let verdicts = placement.decide(Time::EPOCH);
+        let [Verdict::Rejected(_, status, rejection)] = &verdicts[..] else {
+            panic!("it is rejected");
+        };
+        assert_eq!(rejection.reason, "NodeAffinity");
+        assert_eq!(status.phase, Phase::Failed);
+    }
+
+    #[test]
+    fn j5_a_pod_that_is_bound_is_not_asked_how_it_is_to_be_spread() {
+        let wants_zone = |name: &str, bound: bool| {
+            pod_with(name, |spec| {
+                spec.node.topologies = vec!["topology.kubernetes.io/zone".to_owned()];
+                spec.node_name = bound.then(|| "peapod".to_owned());
+            })
+        };
+        let mut placement = placement();
+        placement.arrive(&wants_zone("a", false));
+        placement.arrive(&wants_zone("b", true));
+        assert_eq!(decide(&mut placement), ["waits a", "runs b"]);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::refresh::Refresher;
 use super::usage;
 use crate::engine::{Config, Notice, NoticeKind};
 use crate::model::{NODE_NAME, Pod, PodMeta, PodStatus, PodUid, Time};
-use crate::scheduling::FAILED_SCHEDULING;
+use crate::scheduling::{FAILED_SCHEDULING, Labels};
 use crate::store::{ApiStore, ChangeKind, Object, StoredPod, Version};
 use crate::worker::{Order, Ports, Update, Worker};
 
@@ -63,15 +63,16 @@ pub struct Node {
 }
 
 impl Node {
-    /// A node over that store. `tell` is called with every notice of its pods, in order.
+    /// A node of those labels over that store. `tell` is called with every notice of its pods, in order.
     pub fn new(
         store: Arc<ApiStore>,
         ports: Ports,
         config: Config,
+        labels: Labels,
         tell: impl Fn(PodNotice) + Send + Sync + 'static,
     ) -> Self {
         Self {
-            placement: Placement::new(ports.allocatable),
+            placement: Placement::new(ports.allocatable, labels),
             store,
             ports,
             config,

@@ -1,6 +1,6 @@
 //! Where components come from.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,19 +13,39 @@ pub trait ImageStore: Send + Sync {
     fn ensure(&self, request: PullRequest) -> BoxFuture<'_, Result<Pulled, PullError>>;
 }
 
+/// Hears that an image is not here and its pull begins, which may take an hour; whether it does is not known before (rule I4).
+#[derive(Clone, Default)]
+pub struct Began(Option<Arc<dyn Fn() + Send + Sync>>);
+
+impl Began {
+    /// Calls that.
+    pub fn by(tell: impl Fn() + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(tell)))
+    }
+
+    /// It begins.
+    pub fn tell(&self) {
+        if let Some(tell) = &self.0 {
+            tell();
+        }
+    }
+}
+
 /// Which image, and how hard to try.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct PullRequest {
     /// As the manifest spells it.
     pub reference: String,
     /// Its policy.
     pub policy: ImagePullPolicy,
     /// The folder that a reference to a file is relative to: the manifest's.
-    pub base_dir: Arc<std::path::Path>,
+    pub base_dir: Arc<Path>,
     /// The pod's namespace, where its pull secrets are.
     pub namespace: String,
     /// The names of its pull secrets.
     pub secrets: Vec<String>,
+    /// Who wants to know when something is fetched.
+    pub began: Began,
 }
 
 /// An image that is present.
@@ -52,8 +72,8 @@ pub struct Image {
     pub wasm_digest: String,
     /// Size of the whole image in bytes.
     pub size: u64,
-    /// Tar files, compressed or not, to unpack into the container's root, in order.
-    pub layers: Vec<PathBuf>,
+    /// To unpack into the container's root, in order.
+    pub layers: Vec<LayerFile>,
     /// The argument vector up to where the container's `args` begin (rule H1).
     pub entrypoint: Vec<String>,
     /// Arguments for when the container gives neither command nor args (rule H1).
@@ -62,6 +82,22 @@ pub struct Image {
     pub env: Vec<(String, String)>,
     /// Where it starts when the container does not say.
     pub working_dir: Option<String>,
+}
+
+/// A tar file, compressed or not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LayerFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// SHA-256 of that file, in hexadecimal.
+    pub digest: String,
+}
+
+impl LayerFile {
+    /// As whoever unpacks it takes it.
+    pub fn as_pair(&self) -> (&Path, &str) {
+        (&self.path, &self.digest)
+    }
 }
 
 /// Why an image is not present (section I).

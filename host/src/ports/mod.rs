@@ -16,7 +16,7 @@ pub use clock::Clock;
 pub use config::{ConfigSource, ServiceSource};
 pub use futures::future::BoxFuture;
 pub use host::{HostError, LogicalHost, LogicalHosts};
-pub use images::{Image, ImageStore, PullError, PullRequest, Pulled};
+pub use images::{Began, Image, ImageStore, LayerFile, PullError, PullRequest, Pulled};
 pub use logs::{LogLine, LogSink, LogSource, LogStream, Logs};
 pub use runtime::{
     Container, ContainerRuntime, Exec, ExecError, ExecRequest, Signal, StartError, StartRequest,

@@ -52,7 +52,7 @@ async fn connect(net: &Arc<PodNetwork>, remote: SocketAddr) -> Result<TcpStream,
         SocketAddr::V4(_) => Family::V4,
         SocketAddr::V6(_) => Family::V6,
     };
-    TcpSocket::new(net, family)?.connect(remote)?.await
+    TcpSocket::new(net, family, None)?.connect(remote)?.await
 }
 
 fn text(error: NetError) -> String {

@@ -13,6 +13,8 @@ pub struct Demand {
     pub cpu: Millicores,
     /// Effective request of `memory`.
     pub memory: Bytes,
+    /// Effective request of `ephemeral-storage`.
+    pub ephemeral_storage: Bytes,
     /// Ports of the machine.
     pub ports: Vec<HostPort>,
 }
@@ -49,6 +51,10 @@ impl Demand {
         let cpu = |resources: &Resources| resources.cpu_request.map_or(0, |request| request.0);
         let memory =
             |resources: &Resources| resources.memory_request.map_or(0, |request| request.0);
+        let storage = |resources: &Resources| {
+            let request = resources.ephemeral_storage_request;
+            request.map_or(0, |request| request.0)
+        };
         // Init containers are gone when the mains run; sidecars are not.
         let running = spec.init.iter().filter(|one| one.role == Role::Sidecar);
         let ports = running.chain(&spec.mains).flat_map(|one| &one.ports);
@@ -59,6 +65,8 @@ impl Demand {
             memory: own
                 .memory_request
                 .unwrap_or_else(|| Bytes(effective(spec, memory))),
+            // A pod as a whole has no request of it.
+            ephemeral_storage: Bytes(effective(spec, storage)),
             ports: ports.filter_map(HostPort::of).collect(),
         }
     }
@@ -98,6 +106,7 @@ mod tests {
         one.resources = Resources {
             cpu_request: Some(Millicores(cpu)),
             memory_request: Some(Bytes(mebibytes << 20)),
+            ephemeral_storage_request: Some(Bytes(mebibytes << 30)),
             ..Resources::default()
         };
         one
@@ -151,6 +160,7 @@ mod tests {
             let demand = Demand::of(&spec(init, mains));
             assert_eq!(demand.cpu, Millicores(cpu), "{what}");
             assert_eq!(demand.memory, Bytes(mebibytes << 20), "{what}");
+            assert_eq!(demand.ephemeral_storage, Bytes(mebibytes << 30), "{what}");
         }
     }
 

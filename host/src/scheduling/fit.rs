@@ -8,6 +8,7 @@ use crate::model::{Allocatable, Bytes, Millicores};
 pub struct Load {
     cpu: Millicores,
     memory: Bytes,
+    ephemeral_storage: Bytes,
     pods: u64,
     ports: Vec<super::HostPort>,
 }
@@ -15,11 +16,15 @@ pub struct Load {
 /// One reason why a pod does not fit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Misfit {
+    /// The node is not one that the pod chose.
+    Affinity,
     /// A port of the machine is another pod's.
     Ports,
+    /// The node has not the label that the pod's spread is about.
+    Topology,
     /// There is not enough of something left.
     Lacks {
-        /// `pods`, `cpu`, `memory`.
+        /// `pods`, `cpu`, `memory`, `ephemeral-storage`.
         resource: &'static str,
         /// What the pod requests, in the resource's own unit: millicores, bytes.
         requested: u64,
@@ -44,6 +49,8 @@ impl Load {
     pub fn add(&mut self, demand: &Demand) {
         self.cpu.0 = self.cpu.0.saturating_add(demand.cpu.0);
         self.memory.0 = self.memory.0.saturating_add(demand.memory.0);
+        let storage = &mut self.ephemeral_storage.0;
+        *storage = storage.saturating_add(demand.ephemeral_storage.0);
         self.pods += 1;
         self.ports.extend(&demand.ports);
     }
@@ -55,6 +62,12 @@ impl Load {
             ("pods", 1, self.pods, u64::from(node.pods)),
             ("cpu", demand.cpu.0, self.cpu.0, node.cpu.0),
             ("memory", demand.memory.0, self.memory.0, node.memory.0),
+            (
+                "ephemeral-storage",
+                demand.ephemeral_storage.0,
+                self.ephemeral_storage.0,
+                node.ephemeral_storage.0,
+            ),
         ];
         let mut misfits: Vec<Misfit> = resources
             .into_iter()
@@ -85,7 +98,7 @@ mod tests {
     const NODE: Allocatable = Allocatable {
         cpu: Millicores(1000),
         memory: Bytes(100),
-        ephemeral_storage: Bytes(0),
+        ephemeral_storage: Bytes(1000),
         pods: 3,
     };
 
@@ -93,7 +106,7 @@ mod tests {
         Demand {
             cpu: Millicores(cpu),
             memory: Bytes(memory),
-            ports: Vec::new(),
+            ..Demand::default()
         }
     }
 
@@ -101,7 +114,7 @@ mod tests {
         let misfits = Load::of(pods).misfits(wanted, &NODE);
         let names = misfits.iter().map(|misfit| match misfit {
             Misfit::Lacks { resource, .. } => *resource,
-            Misfit::Ports => "ports",
+            _ => "ports",
         });
         names.collect()
     }
@@ -121,6 +134,16 @@ mod tests {
                 "{cpu} {memory}"
             );
         }
+    }
+
+    #[test]
+    fn j4_space_on_the_disk_is_requested_as_memory_is() {
+        let wants = |bytes| Demand {
+            ephemeral_storage: Bytes(bytes),
+            ..demand(0, 0)
+        };
+        assert_eq!(lacking(&[wants(600)], &wants(400)), Vec::<&str>::new());
+        assert_eq!(lacking(&[wants(600)], &wants(401)), ["ephemeral-storage"]);
     }
 
     #[test]

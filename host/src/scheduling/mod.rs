@@ -4,10 +4,12 @@
 //! - never does: start, stop or evict anything; remember who runs (that is `node`)
 //! - talks to: `model` only
 
+mod affinity;
 mod demand;
 mod fit;
 mod status;
 
+pub use affinity::{Labels, mismatches};
 pub use demand::{Demand, HostPort};
 pub use fit::{Load, Misfit};
 pub use status::{FAILED_SCHEDULING, Rejection, rejected, unschedulable, unschedulable_message};

@@ -38,6 +38,7 @@ pub fn random_pod(chance: &mut Chance) -> Pod {
         service_links: true,
         readiness_gates: Vec::new(),
         node_name: None,
+        node: Default::default(),
         resources: Default::default(),
         qos: QosClass::BestEffort,
         pull_secrets: Vec::new(),

@@ -208,6 +208,13 @@ impl ApiStore {
         if unchanged {
             return Ok(object.version);
         }
+        let over = |status: &Arc<PodStatus>| status.phase.is_terminal();
+        if object.deletion.is_none() && !object.status.as_ref().is_some_and(over) {
+            // Rule B18: who waits until the newest generation was observed waits for the deletion, too.
+            let generation = object.pod.meta.generation + 1;
+            object.pod.meta.generation = generation;
+            Arc::make_mut(&mut object.object).metadata.generation = Some(generation);
+        }
         object.deletion = Some((now + asked, grace));
         self.changed(inner, ChangeKind::Modified, Kind::Pod, &uid.clone().into())
     }
@@ -285,18 +292,12 @@ impl ApiStore {
     /// What changed after that version; `Expired` when the log no longer reaches back so far.
     pub fn since(&self, version: Version) -> Result<Vec<Change>, Conflict> {
         let inner = self.lock();
-        let oldest = inner
-            .log
-            .front()
-            .map_or(inner.version + 1, |c| c.object.version());
-        if version + 1 < oldest {
-            return Err(Conflict::Expired(version));
-        }
-        let new = inner
-            .log
-            .iter()
-            .filter(|change| change.object.version() > version);
-        Ok(new.cloned().collect())
+        let new = inner.version.saturating_sub(version);
+        // Every change has one entry and the next version, so the new ones are the log's end: searched from its beginning, ten
+        // thousand entries would be read for each change.
+        let known = usize::try_from(new).map_or(None, |new| inner.log.len().checked_sub(new));
+        let known = known.ok_or(Conflict::Expired(version))?;
+        Ok(inner.log.range(known..).cloned().collect())
     }
 
     /// Follows the version of the store.
@@ -402,6 +403,28 @@ mod tests {
     }
 
     #[test]
+    fn b18_the_first_deletion_of_a_pod_that_is_not_over_is_a_new_generation() {
+        for (phase, after) in [
+            (crate::model::Phase::Running, 2),
+            (crate::model::Phase::Failed, 1),
+        ] {
+            let store = store();
+            let uid = testing::pod().meta.uid;
+            let mut status = testing::status();
+            status.phase = phase;
+            store.publish(&uid, status).expect("published");
+            for grace in [30, 10] {
+                let grace = Some(Seconds(grace));
+                store.delete(&uid, Time::EPOCH, grace).expect("asked");
+                let found = store.pod(&uid).expect("there");
+                assert_eq!(found.pod.meta.generation, after, "{phase:?}");
+                let shown = found.object.metadata.generation.unwrap_or(1);
+                assert_eq!(shown, after, "{phase:?}");
+            }
+        }
+    }
+
+    #[test]
     fn a_watcher_sees_every_change_in_order_or_is_told_that_it_cannot() {
         let store = store();
         let uid = testing::pod().meta.uid;
@@ -457,6 +480,7 @@ mod tests {
         assert!(!printed.contains(bytes.trim_matches(['[', ']'])));
     }
 
+    // conformance: [sig-node] ConfigMap should update ConfigMap successfully (configmap.go)
     #[test]
     fn an_update_keeps_the_object_it_changes_and_is_seen_by_watchers() {
         let store = store();

@@ -13,7 +13,7 @@ use super::mounts::{PodDirs, Ready};
 use super::payload::{Pinned, Present, payload};
 use super::{atomic, host_path, usage};
 use crate::model::{Amount, Bytes, Files, Medium, Pod, Role, SizeLimit, Volume, VolumeSource};
-use crate::ports::{Image, MountError, MountSource, PullRequest};
+use crate::ports::{Began, Image, LayerFile, MountError, MountSource, PullRequest};
 
 /// A volume whose files change with what they are made of.
 pub(super) struct Live {
@@ -52,6 +52,7 @@ impl Shared {
                 base_dir: Arc::clone(base_dir),
                 namespace: pod.meta.namespace.to_string(),
                 secrets: pod.spec.pull_secrets.clone(),
+                began: Began::default(),
             };
             let pulled = self.settings.images.ensure(request).await;
             let pulled = pulled.map_err(|error| failed(volume, error.to_string()))?;
@@ -145,7 +146,8 @@ impl Shared {
             VolumeSource::Image { .. } => {
                 let image = images.get(name).ok_or("its image is not present")?;
                 let dir = empty_dir(folder, name)?;
-                let unpacked = crate::layers::unpack(&image.layers, &dir);
+                let layers = image.layers.iter().map(LayerFile::as_pair);
+                let unpacked = crate::layers::unpack(layers, &dir);
                 unpacked.map_err(|error| error.to_string())?;
                 Arc::new(dir)
             }

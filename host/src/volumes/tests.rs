@@ -14,8 +14,8 @@ use crate::model::{
     VolumeSource, testing,
 };
 use crate::ports::{
-    BoxFuture, Clock, ConfigSource, Image, ImageStore, MountError, MountSource, PodVolumes,
-    PullError, PullRequest, Pulled, ReadyMount, Volumes,
+    BoxFuture, Clock, ConfigSource, Image, ImageStore, LayerFile, MountError, MountSource,
+    PodVolumes, PullError, PullRequest, Pulled, ReadyMount, Volumes,
 };
 
 /// Objects of the namespace `default`, at a standstill of time, and images.
@@ -502,6 +502,11 @@ async fn an_image_volume_is_a_read_only_folder_of_its_layers() {
     tar.append_data(&mut header, "model/weights", &b"1234"[..])
         .expect("added");
     tar.into_inner().expect("written");
+    let bytes = std::fs::read(&layer).expect("read");
+    let layer = LayerFile {
+        path: layer,
+        digest: hex::encode(<sha2::Sha256 as sha2::Digest>::digest(&bytes)),
+    };
     let found = Image {
         layers: vec![layer],
         ..Image::nowhere()

@@ -11,7 +11,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker, ready};
 use std::time::{Duration, Instant};
 
-use crate::budget::{Account, Entry, Quota, Ticket, Turns, Weight};
+use super::ticker::Ticker;
+use crate::budget::{Account, Entry, Place, Quota, Ticket, Turns, Weight};
+use crate::model::Millicores;
 
 /// A container that ran so long since its last turn has to ask for one.
 const UNASKED_MAX: Duration = Duration::from_millis(4);
@@ -19,9 +21,14 @@ const UNASKED_MAX: Duration = Duration::from_millis(4);
 /// than a short poll itself, in which a thread is hardly ever interrupted.
 const LONG: Duration = Duration::from_millis(1);
 
+/// One that waits for its quota looks again after that time, whatever it was told.
+const WAIT_MAX: Duration = Duration::from_secs(1);
+
 /// The cores of the machine, which all containers share.
 pub(super) struct Cores {
     turns: Mutex<Turns<Waker>>,
+    count: usize,
+    ticker: Arc<Ticker>,
     /// Where time is counted from.
     started: Instant,
 }
@@ -41,10 +48,6 @@ pub(super) struct Cpu {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // A panic while one is held leaves at most one turn miscounted.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn wake(wakers: Vec<Waker>) {
-    wakers.into_iter().for_each(Waker::wake);
 }
 
 fn nanos(time: Duration) -> u64 {
@@ -73,21 +76,55 @@ fn thread_time() -> Option<Duration> {
 
 impl Cores {
     pub(super) fn new() -> Arc<Self> {
-        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        Arc::new(Self {
-            turns: Mutex::new(Turns::new(cores)),
+        let count = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let cores = Arc::new(Self {
+            turns: Mutex::new(Turns::new(count)),
+            count,
+            ticker: Arc::default(),
             started: instant(),
-        })
+        });
+        cores.ticker.start(Arc::downgrade(&cores));
+        cores
+    }
+
+    /// Who ticks while guests run here.
+    pub(super) fn ticker(&self) -> &Ticker {
+        &self.ticker
+    }
+
+    /// What all of them are worth.
+    pub(super) fn all(&self) -> Millicores {
+        Millicores(self.count as u64 * 1000)
     }
 
     fn now(&self) -> Duration {
         self.started.elapsed()
     }
 
-    /// To be called at every tick: a turn that nobody took goes to the next.
-    pub(super) fn tick(&self) {
-        let woken = lock(&self.turns).revoke(self.now());
-        wake(woken);
+    /// To be called at every tick: a turn that nobody took goes to the next. Whether somebody is to come for a turn yet.
+    pub(super) fn tick(&self) -> bool {
+        let mut turns = lock(&self.turns);
+        let woken = turns.revoke(self.now());
+        let expects = turns.expects();
+        drop(turns);
+        woken.into_iter().for_each(Waker::wake);
+        expects
+    }
+
+    /// Wakes those whose turn it is.
+    fn call(&self, woken: Vec<Waker>) {
+        if !woken.is_empty() {
+            // Should one of them not come, it is the tick that finds out.
+            self.ticker.wake();
+            woken.into_iter().for_each(Waker::wake);
+        }
+    }
+}
+
+impl Drop for Cores {
+    fn drop(&mut self) {
+        // It ends when it sees that they are gone.
+        self.ticker.wake();
     }
 }
 
@@ -123,14 +160,31 @@ impl Cpu {
         at.map(|at| self.cores.started + at)
     }
 
+    /// The same, for one that is expected to run to the tick; if none, it has begun.
+    fn begin(&self, places: &mut [Place]) -> Option<Instant> {
+        let now = self.cores.now();
+        for (at, quota) in self.quotas.iter().enumerate() {
+            let held_up = lock(quota).begin(now, &mut places[at]);
+            if let Some(until) = held_up {
+                self.quotas[..at].iter().for_each(|begun| lock(begun).end());
+                // Those before it may be killed meanwhile.
+                return Some(self.cores.started + until.min(now + WAIT_MAX));
+            }
+        }
+        None
+    }
+
+    fn end(&self) {
+        self.quotas.iter().for_each(|quota| lock(quota).end());
+    }
+
     /// Counts what a guest ran.
     fn count(&self, time: Duration) {
         self.used_nanos.fetch_add(nanos(time), Ordering::Relaxed);
         if !self.quotas.is_empty() {
             let now = self.cores.now();
-            self.quotas
-                .iter()
-                .for_each(|quota| lock(quota).charge(now, time));
+            let quotas = self.quotas.iter();
+            quotas.for_each(|quota| lock(quota).charge(now, time));
         }
     }
 
@@ -147,7 +201,7 @@ impl Cpu {
         let mut turns = lock(&self.cores.turns);
         let (ticket, woken) = turns.pass(&mut account, self.weight, time, now, waker);
         drop((turns, account));
-        wake(woken);
+        self.cores.call(woken);
         ticket
     }
 
@@ -156,7 +210,15 @@ impl Cpu {
         let now = self.cores.now();
         let woken = lock(&self.cores.turns).leave(&mut account, self.weight, time, now);
         drop(account);
-        wake(woken);
+        self.cores.call(woken);
+    }
+
+    fn give_up(&self, ticket: Ticket) {
+        let mut account = lock(&self.account);
+        let now = self.cores.now();
+        let woken = lock(&self.cores.turns).give_up(&mut account, self.weight, ticket, now);
+        drop(account);
+        self.cores.call(woken);
     }
 }
 
@@ -169,10 +231,13 @@ pub(super) async fn metered<F: Future>(cpu: &Arc<Cpu>, guest: F) -> F::Output {
         has_turn: false,
         long: false,
         needs_turn: false,
+        has_begun: false,
+        places: vec![Place::default(); cpu.quotas.len()],
         sleep: None,
     };
     poll_fn(move |cx| {
         ready!(run.poll_may(cx));
+        let _computing = cpu.cores.ticker.computing();
         let (began, thread) = (instant(), run.thread_time());
         if !run.has_turn {
             let answer = guest.as_mut().poll(cx);
@@ -220,13 +285,22 @@ struct Run {
     long: bool,
     /// Its last poll was so long that the next needs a turn, whatever else its container ran.
     needs_turn: bool,
+    /// Its container's quotas count on it to run to the tick.
+    has_begun: bool,
+    /// Where it stands among those who wait for the quotas.
+    places: Vec<Place>,
     /// Until its container may run again.
     sleep: Option<Pin<Box<tokio::time::Sleep>>>,
 }
 
 impl Run {
     fn poll_may(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        while let Some(at) = self.cpu.resumes_at() {
+        while let Some(at) = self.resumes_at() {
+            // Else its turn would be kept for one that may not run, and others would wait for what it does not use.
+            self.end();
+            if let Some(ticket) = self.ticket.take() {
+                self.cpu.give_up(ticket);
+            }
             let at = tokio::time::Instant::from_std(at);
             let sleep = match &mut self.sleep {
                 Some(sleep) => {
@@ -257,6 +331,16 @@ impl Run {
             }
         }
         Poll::Ready(())
+    }
+
+    /// One whose last poll was long is expected to run to the tick.
+    fn resumes_at(&mut self) -> Option<Instant> {
+        if self.has_begun || !self.long || self.cpu.quotas.is_empty() {
+            return self.cpu.resumes_at();
+        }
+        let at = self.cpu.begin(&mut self.places);
+        self.has_begun = at.is_none();
+        at
     }
 
     /// What the thread ran before a poll that is worth measuring so.
@@ -290,17 +374,26 @@ impl Run {
         let ran = exactly.unwrap_or(took);
         self.long = took >= LONG;
         self.needs_turn = ran >= UNASKED_MAX;
+        self.end();
         ran
+    }
+
+    fn end(&mut self) {
+        if std::mem::take(&mut self.has_begun) {
+            self.cpu.end();
+        }
     }
 }
 
 impl Drop for Run {
     /// Killed while it waited, or in the middle of a turn (its guest panicked).
     fn drop(&mut self) {
+        self.end();
+        for (quota, place) in self.cpu.quotas.iter().zip(&mut self.places) {
+            lock(quota).leave(place);
+        }
         if let Some(ticket) = self.ticket.take() {
-            let now = self.cpu.cores.now();
-            let woken = lock(&self.cpu.cores.turns).give_up(ticket, now);
-            wake(woken);
+            self.cpu.give_up(ticket);
         }
         if self.has_turn {
             self.cpu.leave(Duration::ZERO);

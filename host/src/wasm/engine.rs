@@ -1,7 +1,6 @@
-//! The wasmtime engines of a host, their linkers, and the tick that lets guests be interrupted.
+//! The wasmtime engines of a host and their linkers.
 
-use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError, Weak};
-use std::time::Duration;
+use std::sync::{Arc, OnceLock};
 
 use wasmtime::component::Linker;
 use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
@@ -9,8 +8,6 @@ use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConf
 use super::cpu::Cores;
 use super::guest::{self, Guest, Wants};
 
-/// How long a guest computes before it lets others run: the epoch tick.
-const TICK: Duration = Duration::from_millis(10);
 /// Stack for wasm frames. A shell recurses, so twice wasmtime's default.
 const WASM_STACK_BYTES: usize = 1 << 20;
 /// The fiber's whole stack: wasm frames and the host calls on top of them.
@@ -29,7 +26,6 @@ pub struct WasmEngine {
     /// One for each combination of what components want.
     linkers: [OnceLock<Linker<Guest>>; 4],
     cores: Arc<Cores>,
-    ticker: Arc<Ticker>,
 }
 
 /// How instances get their memory.
@@ -70,14 +66,13 @@ impl WasmEngine {
             })?,
             Allocation::OnDemand => make(false)?,
         };
-        let ticker = Ticker::start(engine.weak(), Arc::clone(&cores));
+        cores.ticker().advances(engine.weak());
         Ok(Arc::new(Self {
             engine,
             allocation,
             concurrent,
             linkers: Default::default(),
             cores,
-            ticker,
         }))
     }
 
@@ -116,12 +111,6 @@ impl WasmEngine {
         let linker = guest::linker(&self.engine, wants)?;
         Ok(cell.get_or_init(|| linker))
     }
-
-    /// Keeps the epoch ticking as long as the returned guard lives.
-    pub(super) fn ticking(&self) -> Ticking {
-        self.ticker.change(1);
-        Ticking(Arc::clone(&self.ticker))
-    }
 }
 
 fn config(pooling: bool, concurrent: bool) -> Config {
@@ -147,68 +136,4 @@ fn config(pooling: bool, concurrent: bool) -> Config {
         config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     }
     config
-}
-
-/// A thread that advances the epoch while any instance runs, and sleeps otherwise: an idle host uses no CPU.
-struct Ticker {
-    running: Mutex<usize>,
-    woken: Condvar,
-}
-
-impl Ticker {
-    fn start(engine: wasmtime::EngineWeak, cores: Arc<Cores>) -> Arc<Self> {
-        let ticker = Arc::new(Self {
-            running: Mutex::new(0),
-            woken: Condvar::new(),
-        });
-        let seen = Arc::downgrade(&ticker);
-        let spawned = std::thread::Builder::new()
-            .name("peapod-epoch".into())
-            .spawn(move || tick(&seen, &engine, &cores));
-        if let Err(error) = spawned {
-            // Guests still run and still end by themselves; only a spinning one could not be stopped.
-            tracing::error!(%error, "no thread for the epoch tick");
-        }
-        ticker
-    }
-
-    fn change(&self, by: isize) {
-        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        *running = running.saturating_add_signed(by);
-        if *running > 0 {
-            self.woken.notify_one();
-        }
-    }
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a thread of its own, which holds up nobody"
-)]
-fn tick(ticker: &Weak<Ticker>, engine: &wasmtime::EngineWeak, cores: &Cores) {
-    while let (Some(ticker), Some(engine)) = (ticker.upgrade(), engine.upgrade()) {
-        let running = ticker
-            .running
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if *running == 0 {
-            // Wakes now and then all the same, to notice that the engine is gone.
-            let wait = ticker.woken.wait_timeout(running, Duration::from_secs(1));
-            drop(wait);
-            continue;
-        }
-        drop(running);
-        std::thread::sleep(TICK);
-        engine.increment_epoch();
-        cores.tick();
-    }
-}
-
-/// While this lives, the epoch ticks.
-pub(super) struct Ticking(Arc<Ticker>);
-
-impl Drop for Ticking {
-    fn drop(&mut self) {
-        self.0.change(-1);
-    }
 }

@@ -16,7 +16,7 @@ use super::stream::Stream;
 use super::terminal::{Key, Terminal};
 use crate::model::{Container, Exit, ExitReason, HookHandler, ImagePullPolicy, ProbeHandler};
 use crate::ports::{
-    BoxFuture, Clock, Exec, ExecError, ExecRequest, Image, ImageStore, LogSink, LogStream,
+    Began, BoxFuture, Clock, Exec, ExecError, ExecRequest, Image, ImageStore, LogSink, LogStream,
     PullError, PullRequest, StartRequest, TerminalSize,
 };
 
@@ -60,6 +60,7 @@ impl Toolbox {
             base_dir: std::path::Path::new("/").into(),
             namespace: String::new(),
             secrets: Vec::new(),
+            began: Began::default(),
         };
         let pulled = self.images.ensure(request).await;
         pulled

@@ -34,6 +34,7 @@ mod stdio;
 mod stream;
 mod terminal;
 mod termination;
+mod ticker;
 
 pub use adapt::looks_like_wasm;
 pub use code::{CodeCache, CodeError};

@@ -93,6 +93,8 @@ pub(super) struct Process {
     leave: watch::Sender<u32>,
     /// Its exit status, once it has ended.
     status: watch::Sender<Option<u32>>,
+    /// What ran it broke: the status is nothing that it said.
+    lost: AtomicBool,
 }
 
 /// What a process runs.
@@ -195,6 +197,7 @@ impl ContainerShared {
             death: watch::Sender::new(0),
             leave: watch::Sender::new(0),
             status: watch::Sender::new(None),
+            lost: AtomicBool::new(false),
         });
         table.processes.insert(pid, Arc::clone(&process));
         drop(table);
@@ -308,6 +311,11 @@ impl Process {
         }
     }
 
+    /// Whether nobody knows how it ended (rule B5).
+    pub(super) fn is_lost(&self) -> bool {
+        self.lost.load(Ordering::Acquire)
+    }
+
     /// Whether it is a server of HTTP requests.
     pub(super) fn serves(&self) -> bool {
         self.serves.load(Ordering::Acquire)
@@ -363,7 +371,23 @@ enum Ended {
     Becomes(Box<Launch>),
 }
 
+/// Runs when what it is kept beside panics.
+struct OnPanic<F: FnMut()>(F);
+
+impl<F: FnMut()> Drop for OnPanic<F> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            (self.0)();
+        }
+    }
+}
+
 async fn run(process: Arc<Process>, mut launch: Launch) {
+    // Or whoever waits for it would wait for ever: its container could neither be restarted nor stopped.
+    let _told = OnPanic(|| {
+        process.lost.store(true, Ordering::Release);
+        process.status.send_replace(Some(128 + KILL));
+    });
     let mut death = process.death.subscribe();
     let status = loop {
         let ended = tokio::select! {
@@ -409,7 +433,6 @@ async fn instance(process: &Arc<Process>, launch: &Launch) -> Ended {
     if launch.program.entry.serves() {
         return Ended::Exit(http::serve(process, launch).await);
     }
-    let _ticking = launch.program.engine.ticking();
     let memory = Share::new(Arc::clone(&process.container.memory));
     let (mut store, result) = metered(&process.container.cpu, call(process, launch, memory)).await;
     if let Some(next) = store.data_mut().becomes.take() {
@@ -478,4 +501,25 @@ pub(super) fn trap_text(error: &wasmtime::Error) -> String {
         text.push_str(&format!("    {cause}\n"));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use super::OnPanic;
+
+    #[test]
+    fn b5_a_panic_is_told_to_whoever_waits_and_an_ordinary_end_is_not_a_panic() {
+        let told = Cell::new(0);
+        drop(OnPanic(|| told.set(told.get() + 1)));
+        assert_eq!(told.get(), 0);
+        let broken = catch_unwind(AssertUnwindSafe(|| {
+            let _told = OnPanic(|| told.set(told.get() + 1));
+            panic!("the host broke");
+        }));
+        assert!(broken.is_err());
+        assert_eq!(told.get(), 1);
+    }
 }

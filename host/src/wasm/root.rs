@@ -6,14 +6,15 @@ use cap_std::ambient_authority;
 use cap_std::fs::{Dir, DirBuilder};
 
 use super::mounts::normalise;
-use crate::ports::StartRequest;
+use crate::ports::{LayerFile, StartRequest};
 
 /// Makes the root directory and every mount point in it.
 pub(super) fn create(request: &StartRequest) -> io::Result<Dir> {
     let path = request.scratch.clone();
     std::fs::create_dir_all(&path)?;
     let root = Dir::open_ambient_dir(&path, ambient_authority())?;
-    crate::layers::unpack(&request.image.layers, &root)?;
+    let layers = request.image.layers.iter().map(LayerFile::as_pair);
+    crate::layers::unpack(layers, &root)?;
     for dir in ["etc", "dev", "tmp"] {
         make_dir(&root, dir)?;
     }

@@ -225,12 +225,17 @@ async fn supervise(
     if let Ok(Err(error)) = removed {
         tracing::debug!(%error, "a container's root is left behind");
     }
-    ended.send_replace(Some(Exit {
-        code: i32::try_from(code & 0xff).unwrap_or(255),
-        reason,
-        message,
-        at,
-    }));
+    let exit = if init.is_lost() {
+        Exit::lost(at)
+    } else {
+        Exit {
+            code: i32::try_from(code & 0xff).unwrap_or(255),
+            reason,
+            message,
+            at,
+        }
+    };
+    ended.send_replace(Some(exit));
 }
 
 /// The root, the mounts and a fresh termination message file.

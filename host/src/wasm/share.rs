@@ -34,8 +34,11 @@ impl PodLimits {
         let spec = &request.pod.spec;
         let own = request.resources;
         let pod = self.of(&request.pod.meta.uid, &spec.resources);
-        let own_quota = own.cpu_limit.map(quota);
+        // One who may have all there is cannot have too much, only be held up because what it ran is known late.
+        let holds = |limit: &Millicores| *limit < cores.all();
+        let own_quota = own.cpu_limit.filter(holds).map(quota);
         let pod_quota = pod.as_ref().and_then(|pod| pod.cpu.clone());
+        let pod_quota = pod_quota.filter(|_| spec.resources.cpu_limit.as_ref().is_some_and(holds));
         let quotas = own_quota.into_iter().chain(pod_quota).collect();
         // A pod's request is its containers' where they have none of their own.
         let part = spec.containers().count().max(1) as u64;

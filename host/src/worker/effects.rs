@@ -9,7 +9,7 @@ use crate::model::{
     Attempt, Container as Spec, Exit, ImagePullPolicy, Pod, TerminationMessagePolicy,
 };
 use crate::ports::{
-    Container, Image, LogSink, LogSource, LogicalHost, PodVolumes, PullRequest, StartError,
+    Began, Container, Image, LogSink, LogSource, LogicalHost, PodVolumes, PullRequest, StartError,
     StartRequest,
 };
 use crate::prober::{self, Instance};
@@ -75,6 +75,7 @@ pub(super) async fn pull(
     reference: String,
     policy: ImagePullPolicy,
     base_dir: Arc<std::path::Path>,
+    began: Began,
 ) -> Ended {
     let request = PullRequest {
         reference,
@@ -82,6 +83,7 @@ pub(super) async fn pull(
         base_dir,
         namespace: pod.meta.namespace.to_string(),
         secrets: pod.spec.pull_secrets.clone(),
+        began,
     };
     match ports.images.ensure(request).await {
         Ok(pulled) => {

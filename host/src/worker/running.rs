@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::model::{ContainerName, PodUid};
-use crate::ports::{Container, Exec, ExecError, ExecRequest};
+use crate::ports::{Container, Exec, ExecError, ExecRequest, Usage};
 
 type Table = HashMap<(PodUid, ContainerName), Arc<dyn Container>>;
 
@@ -26,6 +26,15 @@ impl RunningContainers {
 
     pub(super) fn remove(&self, pod: &PodUid, name: &ContainerName) {
         self.table().remove(&(pod.clone(), name.clone()));
+    }
+
+    /// What each of them uses.
+    pub fn usage(&self) -> Vec<(PodUid, ContainerName, Usage)> {
+        let table = self.table();
+        let all = table
+            .iter()
+            .map(|((pod, name), container)| (pod.clone(), name.clone(), container.usage()));
+        all.collect()
     }
 
     /// Runs a command in the running instance of that container (rule L15).

@@ -10,14 +10,16 @@ use tokio::task::{AbortHandle, JoinSet};
 
 use super::effects::{self, Ended, Kept, Running};
 use super::running::RunningContainers;
-use crate::engine::{Action, Config, Effect, EffectId, Event, Notice, Output, PodMachine};
+use crate::engine::{
+    Action, Config, Effect, EffectId, Event, Notice, NoticeKind, Output, PodMachine,
+};
 use crate::model::{
     Allocatable, Attempt, ContainerName, ContainerState, Exit, Pod, PodMeta, PodStatus, PodUid,
     Seconds, TerminationMessagePolicy,
 };
 use crate::ports::{
-    Clock, ConfigSource, ContainerRuntime, Image, ImageStore, LogicalHost, LogicalHosts, Logs,
-    PodVolumes, ServiceSource, Signal, Volumes,
+    Began, Clock, ConfigSource, ContainerRuntime, Image, ImageStore, LogicalHost, LogicalHosts,
+    Logs, PodVolumes, ServiceSource, Signal, Volumes,
 };
 use crate::prober::{Instance, PodProbes, Report, Sight};
 
@@ -94,7 +96,14 @@ pub struct Worker {
     effects: JoinSet<(EffectId, Ended)>,
     /// Which effect a task is, for when it panics or is abandoned.
     running: HashMap<tokio::task::Id, (EffectId, AbortHandle)>,
-    exits: JoinSet<(Attempt, Exit)>,
+    exits: JoinSet<Exit>,
+    /// Whose end a task waits for.
+    waiting: HashMap<tokio::task::Id, Attempt>,
+    /// Pulls that turn out to fetch something.
+    began: (
+        mpsc::UnboundedSender<EffectId>,
+        mpsc::UnboundedReceiver<EffectId>,
+    ),
     probes: Option<PodProbes>,
     forgotten: bool,
 }
@@ -121,6 +130,8 @@ impl Worker {
             effects: JoinSet::new(),
             running: HashMap::new(),
             exits: JoinSet::new(),
+            waiting: HashMap::new(),
+            began: mpsc::unbounded_channel(),
             probes: None,
             forgotten: false,
         }
@@ -146,6 +157,7 @@ impl Worker {
                         continue;
                     }
                 },
+                Some(id) = self.began.1.recv(), if !self.effects.is_empty() => Event::Pulling { id },
                 Some(ended) = self.effects.join_next_with_id() => match ended {
                     Ok((task, (id, ended))) => {
                         self.running.remove(&task);
@@ -160,7 +172,13 @@ impl Worker {
                         None => continue,
                     },
                 },
-                Some(Ok((attempt, exit))) = self.exits.join_next() => {
+                Some(ended) = self.exits.join_next_with_id() => {
+                    let (task, exit) = match ended {
+                        Ok((task, exit)) => (task, exit),
+                        // Without an end, the pod would be Running for ever, and could not be deleted either.
+                        Err(error) => (error.id(), Exit::lost(self.ports.clock.now())),
+                    };
+                    let Some(attempt) = self.waiting.remove(&task) else { continue };
                     self.gone(&attempt);
                     Event::Exited { attempt, exit }
                 }
@@ -271,10 +289,15 @@ impl Worker {
                 container,
                 image,
                 policy,
-            } => self.spawn(
-                id,
-                effects::pull(ports, pod, container, image, policy, base_dir),
-            ),
+            } => {
+                let told = self.began.0.clone();
+                let began = Began::by(move || {
+                    // It is gone only with the worker.
+                    let _ignored = told.send(id);
+                });
+                let pull = effects::pull(ports, pod, container, image, policy, base_dir, began);
+                self.spawn(id, pull);
+            }
             Effect::Start { attempt, .. } => {
                 match effects::start_request(&ports, &pod, &self.resources, attempt) {
                     Ok(request) => self.spawn(id, effects::start(ports, request)),
@@ -327,7 +350,15 @@ impl Worker {
                 Kept::Notice(notice) => {
                     self.send(Update::Notice(self.pod.meta.uid.clone(), notice));
                 }
-                Kept::Host(host) => self.resources.host = Some(host),
+                Kept::Host(host) => {
+                    for message in host.net.identity().resolv.omitted() {
+                        self.send(Update::Notice(
+                            self.pod.meta.uid.clone(),
+                            dns_config(message),
+                        ));
+                    }
+                    self.resources.host = Some(host);
+                }
                 Kept::Image(container, image) => {
                     self.resources.images.insert(container, image);
                 }
@@ -360,7 +391,8 @@ impl Worker {
         let table = &self.ports.running;
         table.add(uid, &attempt.container, Arc::clone(container));
         self.containers.insert(attempt.clone(), running);
-        self.exits.spawn(async move { (attempt, exit.await) });
+        let task = self.exits.spawn(exit);
+        self.waiting.insert(task.id(), attempt);
     }
 }
 
@@ -371,6 +403,16 @@ impl Drop for Worker {
         for attempt in attempts {
             self.gone(&attempt);
         }
+    }
+}
+
+/// Names that the pod asked for will not be found, and nothing else would say why (rule H11).
+fn dns_config(message: &str) -> Notice {
+    Notice {
+        container: None,
+        kind: NoticeKind::Warning,
+        reason: "DNSConfigForming",
+        message: message.to_owned(),
     }
 }
 

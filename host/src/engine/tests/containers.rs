@@ -213,7 +213,15 @@ fn b17_times_are_those_the_effects_and_the_runtime_tell() {
 
 #[test]
 fn b18_the_observed_generation_is_the_pods() {
-    assert_eq!(pod(Never).main("m").run().status().observed_generation, 1);
+    let mut d = pod(Never).main("m").run();
+    assert_eq!(d.status().observed_generation, 1);
+    d.delete(Some(20));
+    d.delete(Some(10));
+    assert_eq!(d.status().observed_generation, 2, "the deletion was seen");
+    let mut d = pod(Never).main("m").run();
+    d.exit("m", 0);
+    d.delete(None);
+    assert_eq!(d.status().observed_generation, 1, "it was over");
 }
 
 #[test]

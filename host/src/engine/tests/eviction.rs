@@ -2,8 +2,8 @@
 
 use super::drive::{Drive, pod};
 use crate::engine::Event;
-use crate::model::Phase;
 use crate::model::RestartPolicy::{Always, Never};
+use crate::model::{ConditionType, Phase};
 
 const MESSAGE: &str = "Usage of EmptyDir volume \"v\" exceeds the limit \"1Mi\". ";
 
@@ -46,6 +46,18 @@ fn f10_an_evicted_pod_gets_a_second_and_fails_with_the_message() {
     assert_eq!(told.count(), 1, "told once");
     d.delete(None);
     assert!(d.forgotten);
+}
+
+#[test]
+fn c7_a_pod_that_broke_its_own_limit_was_not_disrupted() {
+    let mut d = pod(Always).main("m").run();
+    evict(&mut d);
+    d.pass_secs(2);
+    let conditions = d.status().conditions;
+    // A kubelet says DisruptionTarget where the node was short of something, which is never why a pod is evicted here.
+    let mut kinds = conditions.iter().map(|one| one.kind);
+    assert!(!kinds.any(|kind| kind == ConditionType::DisruptionTarget));
+    assert_eq!(said(&d).0, Phase::Failed);
 }
 
 #[test]

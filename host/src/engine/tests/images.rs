@@ -94,6 +94,7 @@ fn i3_a_failed_pull_is_an_error_then_a_back_off() {
     );
 }
 
+// conformance: [sig-node] Pull Image Image pull retry backs off on error. (image_pull_test.go)
 #[test]
 fn i3_pulls_are_retried_after_10_s_doubling_to_300() {
     let mut d = under(ImagePullPolicy::IfNotPresent);
@@ -117,6 +118,28 @@ fn i3_pulls_are_retried_after_10_s_doubling_to_300() {
 }
 
 #[test]
+fn i3_a_failure_is_forgotten_after_ten_minutes() {
+    for (quiet_secs, wait_secs) in [(500, 20), (601, 10)] {
+        let mut d = pod(Always).main("m").idle();
+        d.fail("pull m", "ErrImagePull");
+        d.go();
+        d.heal("pull m");
+        d.pass_secs(10);
+        assert_eq!(d.state("m"), "Running");
+        d.pass_secs(quiet_secs);
+        d.fail("pull m", "ErrImagePull");
+        d.exit("m", 0);
+        d.did();
+        let mut waited = 0;
+        while !d.has_done("pull m") {
+            d.pass_secs(1);
+            waited += 1;
+        }
+        assert_eq!(waited, wait_secs, "{quiet_secs}");
+    }
+}
+
+#[test]
 fn i4_an_image_that_was_fetched_after_all_is_told_so() {
     let mut d = under(ImagePullPolicy::IfNotPresent);
     let pulled = Output::Image {
@@ -133,17 +156,25 @@ fn i4_an_image_that_was_fetched_after_all_is_told_so() {
         "whether anything is fetched isn't known yet"
     );
     let id = crate::engine::EffectId(3);
+    d.send(Event::Pulling { id });
+    d.send(Event::Pulling { id });
+    assert_eq!(
+        d.told(),
+        ["Pulling: Pulling image \"image\""],
+        "long before its end"
+    );
     d.send(Event::Done {
         id,
         result: Ok(pulled),
     });
     assert_eq!(
-        d.told()[..2],
-        [
-            "Pulling: Pulling image \"image\"",
-            "Pulled: Successfully pulled image \"image\" in 20ms (20ms including waiting). Image size: 7 bytes.",
-        ]
+        d.told()[1],
+        "Pulled: Successfully pulled image \"image\" in 20ms (20ms including waiting). Image size: 7 bytes.",
     );
+    d.send(Event::Pulling { id });
+    let told = d.told();
+    let late = told.iter().filter(|told| told.starts_with("Pulling"));
+    assert_eq!(late.count(), 1, "it is over");
 }
 
 #[test]

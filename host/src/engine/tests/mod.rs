@@ -7,6 +7,7 @@ mod eviction;
 mod hooks;
 mod images;
 mod init;
+mod lifecycle;
 mod machine;
 mod phase;
 mod probes;

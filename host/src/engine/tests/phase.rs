@@ -70,6 +70,7 @@ fn b2_always_exit_zero_restarts() {
     assert_eq!(after_exit(Always, 0), Running);
 }
 
+// conformance: [sig-node] Pod Extended (container restart policy) Container Restart Rules should restart container on pod-level restart policy Always when no container-level restart policy (container_restart_policy.go)
 #[test]
 fn b2_always_exit_nonzero_restarts() {
     assert_eq!(after_exit(Always, 1), Running);
@@ -151,25 +152,33 @@ fn b3_ready_is_false_in_a_terminal_phase() {
     assert_eq!(d.says(ContainersReady), "False: PodCompleted");
 }
 
+// conformance: [sig-node] Deleted pods handling Should transition to Succeeded phase a deleted pod when containers complete with 0 exit code Restart policy {Always|OnFailure|Never} (deleted_pods_test.go)
 #[test]
 fn b4_a_deleted_pod_whose_mains_exit_0_succeeds_even_under_always() {
-    let mut d = pod(Always).main("m").run();
-    d.delete(None);
-    assert_eq!(d.phase(), Running);
-    d.exit("m", 0);
-    assert_eq!(d.phase(), Succeeded);
-    assert!(d.forgotten);
-    let last = d.published.last().expect("a status was published");
-    assert_eq!(last.phase, Succeeded, "published before it is forgotten");
+    for policy in [Always, OnFailure, Never] {
+        let mut d = pod(policy).main("m").run();
+        d.delete(None);
+        assert_eq!(d.phase(), Running);
+        d.exit("m", 0);
+        assert_eq!(d.phase(), Succeeded);
+        assert!(d.forgotten);
+        let last = d.published.last().expect("a status was published");
+        assert_eq!(last.phase, Succeeded, "published before it is forgotten");
+    }
 }
 
+// conformance: [sig-node] Deleted pods handling Should transition to Failed phase a deleted pod if non-zero exit codes Restart policy {Always|OnFailure|Never} (deleted_pods_test.go)
 #[test]
 fn b4_a_deleted_pod_with_any_other_exit_code_fails() {
-    let mut d = pod(Always).main("a").main("b").run();
-    d.delete(None);
-    d.exit("a", 0);
-    d.exit("b", 143);
-    assert_eq!(d.phase(), Failed);
+    for policy in [Always, OnFailure, Never] {
+        let mut d = pod(policy).main("a").main("b").run();
+        d.delete(Some(1));
+        d.exit("a", 0);
+        d.pass_secs(2);
+        assert_eq!(d.state("b"), "Terminated Error 137");
+        assert_eq!(d.phase(), Failed);
+        assert!(d.forgotten);
+    }
 }
 
 #[test]

@@ -22,10 +22,12 @@ fn wait_after_exit(d: &mut Drive) -> u64 {
     wait.as_secs()
 }
 
+// conformance: [sig-node] Pod Extended (container restart policy) Container Restart Rules should restart container on container-level restart policy {Never|Always} (container_restart_policy.go)
 #[test]
 fn a14_the_containers_own_policy_goes_before_the_pods() {
-    let table: [(RestartPolicy, RestartPolicy, i32, &str); 5] = [
+    let table: [(RestartPolicy, RestartPolicy, i32, &str); 6] = [
         (Never, Always, 0, "Running"),
+        (Never, Always, 1, "Running"),
         (Never, OnFailure, 1, "Running"),
         (Never, OnFailure, 0, "Terminated Completed 0"),
         (Always, Never, 1, "Terminated Error 1"),
@@ -38,6 +40,7 @@ fn a14_the_containers_own_policy_goes_before_the_pods() {
     }
 }
 
+// conformance: [sig-node] Pod Extended (container restart policy) Container Restart Rules should {restart container on rule match|not restart container on rule mismatch, container restart policy Never} (container_restart_policy.go)
 #[test]
 fn a14_the_first_matching_rule_goes_before_the_containers_policy() {
     let rules = [(42, Restart), (42, RestartAllContainers)];
@@ -110,6 +113,7 @@ fn a15_a_probe_failure_counts_by_policy_and_not_by_rules() {
     );
 }
 
+// conformance: [sig-node] Pod Extended (RestartAllContainers) RestartAllContainers should restart all containers on regular container exit (container_restart_policy.go)
 #[test]
 fn a16_restart_all_kills_everything_without_grace_and_begins_again() {
     let mut d = pod(Never)
@@ -150,6 +154,7 @@ fn a16_restart_all_kills_everything_without_grace_and_begins_again() {
     assert_eq!(source.exit_code, 42);
 }
 
+// conformance: [sig-node] Pod Extended (RestartAllContainers) RestartAllContainers should restart init and sidecar containers on init container exit (container_restart_policy.go)
 #[test]
 fn a16_restart_all_from_an_init_container() {
     let init = pod(Never).sidecar("s").init("i");
@@ -163,6 +168,59 @@ fn a16_restart_all_from_an_init_container() {
     d.exit("i", 0);
     assert_eq!(d.state("m"), "Running");
     assert_eq!(d.container("m").restart_count, 0, "it hadn't run before");
+}
+
+// conformance: [sig-node] Pod Extended (RestartAllContainers) RestartAllContainers should restart all containers on sidecar container exit (container_restart_policy.go)
+#[test]
+fn a16_restart_all_from_a_sidecar() {
+    let sidecar = pod(Never).init("i").sidecar("s").sidecar("source");
+    let rules = [(42, RestartAllContainers), (7, Restart)];
+    let mut d = sidecar.policy(Always, &rules).main("m").run();
+    d.exit("i", 0);
+    d.exit("source", 7);
+    assert_eq!(d.container("source").restart_count, 1);
+    assert_eq!(d.container("m").restart_count, 0, "it alone");
+    d.pass_secs(10);
+    d.exit("source", 42);
+    d.pass_secs(300);
+    d.exit("i", 0);
+    d.pass_secs(300);
+    for name in ["i", "s", "m"] {
+        assert_eq!(d.container(name).restart_count, 1, "{name}");
+        assert!(d.container(name).last_state.is_some(), "{name}");
+    }
+    assert_eq!(d.container("source").restart_count, 2);
+    assert_eq!(d.state("source"), "Running");
+    assert_eq!(d.state("m"), "Running");
+}
+
+// conformance: [sig-node] Pod Extended (RestartAllContainers) RestartAllContainers should allow multiple RestartAllContainers actions and not introduce a loop (container_restart_policy.go)
+#[test]
+fn a16_a_container_killed_by_a_restart_of_all_asks_for_no_other() {
+    let rules = [(42, RestartAllContainers), (137, RestartAllContainers)];
+    let m = pod(Never).main("m").policy(Never, &rules);
+    let mut d = m.main("n").policy(Never, &rules).run();
+    d.exit("m", 42);
+    d.pass_secs(1_000);
+    for name in ["m", "n"] {
+        assert_eq!(d.state(name), "Running", "{name}");
+        assert_eq!(d.container(name).restart_count, 1, "{name}");
+    }
+}
+
+// conformance: [sig-node] Pod Extended (RestartAllContainers) RestartAllContainers should restart all containers on a previously restarted regular container exit (container_restart_policy.go)
+#[test]
+fn a16_a_container_that_was_restarted_alone_before_restarts_all() {
+    let rules = [(42, RestartAllContainers)];
+    let m = pod(Always).main("m").policy(Always, &rules);
+    let mut d = m.main("n").run();
+    d.exit("m", 1);
+    assert_eq!(d.container("n").restart_count, 0);
+    d.exit("m", 42);
+    d.pass_secs(300);
+    assert_eq!(d.container("m").restart_count, 2);
+    assert_eq!(d.container("n").restart_count, 1);
+    assert!(d.state("m") == "Running" && d.state("n") == "Running");
 }
 
 #[test]
@@ -203,6 +261,8 @@ fn a17_a_deleted_pod_starts_nothing() {
     assert!(!d.has_done("start b#0"));
 }
 
+// conformance: [sig-node] Container Restart Container restart backs off Container restart backs off. (container_restart_test.go)
+// conformance: [sig-node] Pods should cap back-off at MaxContainerBackOff (pods.go)
 #[test]
 fn b9_first_immediate_then_10_s_doubling_to_300() {
     let mut d = pod(Always).main("m").run();
@@ -275,23 +335,30 @@ fn b9_a_start_that_fails_waits_10_s_at_once_and_doubles() {
     );
 }
 
+// conformance: [sig-node] Container Restart {Alternate container restart backs off as expected Alternate|Reduced default container restart backs off as expected Reduced default} restart backs off. (container_restart_test.go)
 #[test]
 fn b10_base_and_cap_come_from_the_configuration() {
     use crate::engine::{Backoff, Config, PodMachine};
-    let mut d = pod(Always).main("m").idle();
-    let restarts = Backoff {
-        base: Duration::from_secs(1),
-        cap: Duration::from_secs(3),
-        ..Backoff::default()
-    };
-    let config = Config {
-        restarts,
-        ..Config::default()
-    };
-    d.machine = PodMachine::new(d.pod.clone(), config);
-    d.go();
-    let waits: Vec<u64> = (0..5).map(|_| wait_after_exit(&mut d)).collect();
-    assert_eq!(waits, [0, 1, 2, 3, 3]);
+    for (base, cap, expected) in [
+        (1, 3, [0, 1, 2, 3, 3, 3, 3, 3]),
+        (10, 30, [0, 10, 20, 30, 30, 30, 30, 30]),
+        (1, 60, [0, 1, 2, 4, 8, 16, 32, 60]),
+    ] {
+        let mut d = pod(Always).main("m").idle();
+        let restarts = Backoff {
+            base: Duration::from_secs(base),
+            cap: Duration::from_secs(cap),
+            ..Backoff::default()
+        };
+        let config = Config {
+            restarts,
+            ..Config::default()
+        };
+        d.machine = PodMachine::new(d.pod.clone(), config);
+        d.go();
+        let waits: Vec<u64> = (0..8).map(|_| wait_after_exit(&mut d)).collect();
+        assert_eq!(waits, expected);
+    }
 }
 
 #[test]

@@ -6,10 +6,9 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use oci_client::secrets::RegistryAuth;
 use serde::Deserialize;
 
-use super::keyring::Keyring;
+use super::keyring::{Auth, Keyring};
 use crate::model::Secret;
 use crate::ports::ConfigSource;
 
@@ -71,7 +70,7 @@ impl Credentials {
         registry: &str,
         repository: &str,
         secrets: &PullSecrets,
-    ) -> Vec<RegistryAuth> {
+    ) -> Vec<Auth> {
         let mut found = Vec::new();
         for name in &secrets.names {
             let source = secrets.source.as_ref();
@@ -82,8 +81,8 @@ impl Credentials {
             }
         }
         found.extend(self.of_docker(registry, repository));
-        found.push(RegistryAuth::Anonymous);
-        let mut seen: Vec<RegistryAuth> = Vec::new();
+        found.push(Auth::Nobody);
+        let mut seen: Vec<Auth> = Vec::new();
         for auth in found {
             if !seen.contains(&auth) {
                 seen.push(auth);
@@ -92,7 +91,7 @@ impl Credentials {
         seen
     }
 
-    fn of_docker(&self, registry: &str, repository: &str) -> Vec<RegistryAuth> {
+    fn of_docker(&self, registry: &str, repository: &str) -> Vec<Auth> {
         let mut bytes = Vec::new();
         let read = self.file.as_ref().and_then(|file| {
             let file = std::fs::File::open(file).ok()?;
@@ -144,7 +143,7 @@ fn of_secret(secret: &Secret) -> Keyring {
     clippy::disallowed_methods,
     reason = "a helper may ask its user; no runtime's thread waits for it"
 )]
-fn ask(helper: &str, server: &str) -> Option<RegistryAuth> {
+fn ask(helper: &str, server: &str) -> Option<Auth> {
     // The name comes from a file that other programs write; it is the end of a program's name, not a path.
     if helper.is_empty() || helper.contains(['/', '\\']) {
         return None;
@@ -182,14 +181,10 @@ fn ask(helper: &str, server: &str) -> Option<RegistryAuth> {
     match answered() {
         Ok(bytes) => {
             let answer: Answer = serde_json::from_slice(&bytes?).ok()?;
-            // Where a user name would be, a token that is exchanged for another; no registry needs that of who only has a password.
-            if answer.username == "<token>" {
-                tracing::warn!(
-                    "{program} gives an identity token for {server}, which is not supported"
-                );
-                return None;
-            }
-            Some(RegistryAuth::Basic(answer.username, answer.secret))
+            Some(match answer.username.as_str() {
+                "<token>" => Auth::Identity(answer.secret),
+                _ => Auth::Password(answer.username, answer.secret),
+            })
         }
         Err(error) => {
             tracing::warn!(%error, "{program}");
@@ -200,16 +195,14 @@ fn ask(helper: &str, server: &str) -> Option<RegistryAuth> {
 
 #[cfg(test)]
 mod tests {
-    use oci_client::secrets::RegistryAuth;
-
-    use super::{Credentials, PullSecrets};
+    use super::{Auth, Credentials, PullSecrets};
 
     #[test]
     fn the_file_and_no_one_are_tried() {
         let dir = tempfile::tempdir().expect("a folder");
         let docker = Credentials::in_dir(Some(dir.path()));
         let secrets = PullSecrets::default();
-        let nobody = [RegistryAuth::Anonymous];
+        let nobody = [Auth::Nobody];
         assert_eq!(
             docker.candidates("r.example", "a", &secrets),
             nobody,
@@ -218,10 +211,10 @@ mod tests {
         // "me:pass"
         let text = r#"{"auths": {"r.example": {"auth": "bWU6cGFzcw=="}}, "credsStore": "peapod-test-none"}"#;
         std::fs::write(dir.path().join("config.json"), text).expect("written");
-        let me = RegistryAuth::Basic("me".into(), "pass".into());
+        let me = Auth::Password("me".into(), "pass".into());
         assert_eq!(
             docker.candidates("r.example", "a", &secrets),
-            [me, RegistryAuth::Anonymous],
+            [me, Auth::Nobody],
             "a helper that is not installed is no harm"
         );
         assert_eq!(docker.candidates("other.example", "a", &secrets), nobody);

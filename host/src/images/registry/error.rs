@@ -1,7 +1,10 @@
 //! What a registry answers instead of what it was asked for.
 
 use std::error::Error;
+use std::io;
 use std::time::Duration;
+
+use tokio_rustls::rustls;
 
 /// Why nothing came, or nothing that may be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -52,6 +55,9 @@ pub enum RegistryError {
 impl RegistryError {
     /// An error of the HTTP client, with its causes: by itself it says little.
     pub(super) fn transport(error: &reqwest::Error) -> Self {
+        if let Some(error) = of_tls(error) {
+            return Self::Unusable(error);
+        }
         let mut text = error.to_string();
         let mut cause = error.source();
         while let Some(error) = cause {
@@ -93,5 +99,31 @@ impl RegistryError {
             Self::While(_, inner) => inner.is_of_credentials(),
             _ => false,
         }
+    }
+}
+
+/// What is wrong with the other side's TLS: it will be wrong the next time, too.
+fn of_tls(error: &reqwest::Error) -> Option<String> {
+    let error = of_rustls(error)?;
+    let text = match error {
+        rustls::Error::InvalidCertificate(_) => {
+            "its certificate cannot be verified (tls in registries.yaml says whom to trust)"
+        }
+        rustls::Error::InvalidMessage(_) => {
+            "it does not speak TLS (insecure in registries.yaml lists those that do not)"
+        }
+        _ => return None,
+    };
+    Some(format!("{text}: {error}"))
+}
+
+/// The one inside, however often it was wrapped; an `io::Error` passes over what it holds when asked for its source.
+fn of_rustls<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e rustls::Error> {
+    if let Some(error) = error.downcast_ref() {
+        return Some(error);
+    }
+    match error.downcast_ref().and_then(io::Error::get_ref) {
+        Some(inner) => of_rustls(inner),
+        None => of_rustls(error.source()?),
     }
 }

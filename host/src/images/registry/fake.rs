@@ -27,6 +27,8 @@ pub(crate) enum Fault {
     EndlessRefusal(&'static str),
     /// There is no answer.
     Silent(&'static str),
+    /// That is the answer to who asks for a token.
+    Token(&'static [u8]),
     /// Parts cannot be asked for.
     NoRanges,
 }
@@ -178,8 +180,23 @@ async fn serve(mut stream: TcpStream, state: &State, own: SocketAddr) -> std::io
         let pair = format!("{name}:{password}");
         let basic = base64::engine::general_purpose::STANDARD.encode(pair);
         if path.starts_with("/token") {
-            let known = authorization == format!("Basic {basic}");
-            let token = r#"{"token": "let-me-in"}"#;
+            let faults = state.faults.lock().expect("unpoisoned").clone();
+            for fault in faults {
+                match fault {
+                    Fault::Endless("token") => return endless(&mut stream, 200, b"{").await,
+                    Fault::Silent("token") => return std::future::pending().await,
+                    Fault::Token(text) => return answer(&mut stream, 200, "", text).await,
+                    _ => {}
+                }
+            }
+            let mut form =
+                vec![0; header("content-length").map_or(0, |len| len.parse().expect("a length"))];
+            stream.read_exact(&mut form).await?;
+            let form = String::from_utf8_lossy(&form).into_owned();
+            let identity = format!("refresh_token={password}");
+            let known = authorization == format!("Basic {basic}")
+                || form.starts_with("grant_type=refresh_token&") && form.ends_with(&identity);
+            let token = r#"{"token": "", "access_token": "let-me-in"}"#;
             let (status, body) = if known { (200, token) } else { (401, "{}") };
             return answer(&mut stream, status, "", body.as_bytes()).await;
         }

@@ -10,7 +10,7 @@ use reqwest::header::CONTENT_RANGE;
 use tokio::io::{AsyncSeekExt as _, AsyncWriteExt as _, BufWriter};
 
 use super::http::{Session, chunk, patiently};
-use super::progress::Underway;
+use super::progress::PartUnderway;
 use super::{Registry, RegistryError};
 use crate::images::blobs::Blobs;
 use crate::images::config::Descriptor;
@@ -28,16 +28,16 @@ impl Registry {
         &self,
         session: &Session,
         blob: &Descriptor,
-        underway: &Underway<'_>,
+        part: &PartUnderway,
     ) -> Result<(), ImageError> {
         let Some(partial) = Partial::open(&self.store.blobs, blob).await? else {
-            underway.advance(signed(blob.size));
+            part.is_at(blob.size);
             return Ok(());
         };
         let mut resumed = partial.len()?;
-        underway.advance(signed(resumed.min(blob.size)));
+        part.is_at(resumed);
         loop {
-            let copied = self.copy(session, blob, &partial, underway).await;
+            let copied = self.copy(session, blob, &partial, part).await;
             copied.map_err(|error| error.at(format!("failed to copy {}", blob.digest)))?;
             let (path, digest) = (partial.path.clone(), blob.digest.clone());
             let hashed = tokio::task::spawn_blocking(move || Digest::of_file(&path)).await;
@@ -49,9 +49,7 @@ impl Registry {
             // Perhaps only what an earlier attempt left was wrong, from a mirror or a proxy that is well again.
             if resumed > 0 {
                 resumed = 0;
-                partial
-                    .empty(blob, underway)
-                    .map_err(ImageError::io(&partial.path))?;
+                partial.empty(part).map_err(ImageError::io(&partial.path))?;
                 continue;
             }
             // Nothing can be made of it.
@@ -70,7 +68,7 @@ impl Registry {
         session: &Session,
         blob: &Descriptor,
         partial: &Partial,
-        underway: &Underway<'_>,
+        part: &PartUnderway,
     ) -> Result<(), RegistryError> {
         let len = || {
             let found = partial.len();
@@ -78,7 +76,7 @@ impl Registry {
         };
         let mut before = len()?;
         loop {
-            let attempt = || partial.continue_from(session, blob, underway);
+            let attempt = || partial.continue_from(session, blob, part);
             match patiently(session.pace(), attempt).await {
                 Err(error) if error.is_passing() => {
                     let now = len()?;
@@ -133,9 +131,8 @@ impl Partial {
     }
 
     /// Begins anew.
-    fn empty(&self, blob: &Descriptor, underway: &Underway<'_>) -> io::Result<()> {
-        let len = self.file.metadata()?.len();
-        underway.advance(-signed(len.min(blob.size)));
+    fn empty(&self, part: &PartUnderway) -> io::Result<()> {
+        part.is_at(0);
         self.file.set_len(0)
     }
 
@@ -144,7 +141,7 @@ impl Partial {
         &self,
         session: &Session,
         blob: &Descriptor,
-        underway: &Underway<'_>,
+        part: &PartUnderway,
     ) -> Result<(), RegistryError> {
         let io =
             |error: io::Error| RegistryError::Unusable(format!("{}: {error}", self.path.display()));
@@ -154,7 +151,7 @@ impl Partial {
         }
         let again = |have: &mut u64| {
             *have = 0;
-            self.empty(blob, underway).map_err(io)
+            self.empty(part).map_err(io)
         };
         if have > blob.size {
             again(&mut have)?;
@@ -185,7 +182,7 @@ impl Partial {
                         break Err(RegistryError::TooLarge { what, max });
                     }
                     out.write_all(&bytes).await.map_err(io)?;
-                    underway.advance(signed(bytes.len() as u64));
+                    part.advance(bytes.len() as u64);
                 }
                 Ok(None) if have < blob.size => {
                     let text = format!("it ended after {have} of {} bytes", blob.size);
@@ -225,8 +222,4 @@ fn is_at(file: &File, path: &Path) -> bool {
 #[cfg(not(unix))]
 fn is_at(_: &File, _: &Path) -> bool {
     true
-}
-
-fn signed(bytes: u64) -> i64 {
-    i64::try_from(bytes).unwrap_or(i64::MAX)
 }

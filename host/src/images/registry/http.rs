@@ -1,35 +1,29 @@
-//! Requests to one repository. `oci-client` does the rounds of authorization, and pushes; what is fetched is asked for here, because it reads
-//! manifests and refusals into memory however long they are, and a registry may be anybody's.
+//! Requests to one repository. `oci-client` pushes; what is fetched is asked for here, because it reads manifests and refusals into memory
+//! however long they are, and a registry may be anybody's.
 
 use std::future::Future;
-use std::sync::{Mutex, Once, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use oci_client::client::{ClientConfig, ClientProtocol};
-use oci_client::secrets::RegistryAuth;
-use oci_client::{Client, Reference, RegistryOperation};
-use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue, RANGE, RETRY_AFTER};
+use reqwest::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RANGE, RETRY_AFTER,
+};
 use reqwest::{Response, StatusCode};
 use serde::Deserialize;
-use tokio::sync::OnceCell;
-use tokio_rustls::rustls::crypto::ring;
 
+use super::keyring::Auth;
 use super::settings::Host;
+use super::token::{self, Challenge};
 use super::{Pace, Registry, RegistryError};
 use crate::images::Digest;
 use crate::images::blobs::DOCUMENT_BYTES_MAX;
 use crate::images::config::{DOCKER_INDEX, DOCKER_MANIFEST, INDEX, MANIFEST};
 
-pub(super) const AGENT: &str = concat!("peapod/", env!("CARGO_PKG_VERSION"));
-const REFUSAL_BYTES_MAX: usize = 16 << 10;
+const REFUSAL_BYTES_MAX: u64 = 16 << 10;
+/// Of an answer that is no error as registries write them.
+pub(super) const WORDS_MAX: usize = 200;
 const ATTEMPTS_MAX: u32 = 4;
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(30);
-
-/// Whoever builds a client without saying which cryptography it is to use gets this one. Another may be chosen already: it will do.
-pub(super) fn choose_crypto() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| drop(ring::default_provider().install_default()));
-}
 
 /// One repository of one server, as one user.
 pub(super) struct Session {
@@ -37,29 +31,27 @@ pub(super) struct Session {
     pace: Pace,
     host: Host,
     repository: String,
-    auth: RegistryAuth,
-    client: OnceCell<Client>,
+    auth: Auth,
     authorization: Mutex<Option<HeaderValue>>,
 }
 
 impl Registry {
-    pub(super) async fn session(
+    pub(super) fn session(
         &self,
         host: &Host,
         repository: &str,
-        auth: RegistryAuth,
+        auth: Auth,
     ) -> Result<Session, RegistryError> {
         let repository = match &host.prefix {
             Some(prefix) => format!("{prefix}/{repository}"),
             None => repository.to_owned(),
         };
         Ok(Session {
-            http: self.http().await?.clone(),
+            http: self.clients.of(host)?,
             pace: self.pace,
             host: host.clone(),
             repository,
             auth,
-            client: OnceCell::new(),
             authorization: Mutex::default(),
         })
     }
@@ -72,19 +64,20 @@ impl Session {
             let accept = [MANIFEST, INDEX, DOCKER_MANIFEST, DOCKER_INDEX].join(", ");
             let mut response = self.get(&format!("manifests/{of}"), &accept, 0).await?;
             let stated = response.headers().get("docker-content-digest").cloned();
-            let max = DOCUMENT_BYTES_MAX;
-            let mut bytes = Vec::new();
-            while let Some(chunk) = chunk(&mut response).await? {
-                if (bytes.len() + chunk.len()) as u64 > max {
-                    let what = "the manifest".to_owned();
-                    return Err(RegistryError::TooLarge { what, max });
-                }
-                bytes.extend_from_slice(&chunk);
-            }
+            let bytes = body(&mut response, "the manifest", DOCUMENT_BYTES_MAX);
+            let bytes = tokio::time::timeout(self.pace.document, bytes).await;
+            let late = |_| RegistryError::Transport("the manifest takes too long".into());
+            let bytes = bytes.map_err(late)??;
             Ok((bytes, stated))
         });
         let (bytes, stated) = fetched.await?;
         let got = Digest::of(&bytes);
+        if of.contains(':') && !of.starts_with("sha256:") {
+            // It could not be told whether it is what was asked for.
+            return Err(RegistryError::Unusable(format!(
+                "digest {of}: only sha256 is supported"
+            )));
+        }
         let stated = stated.as_ref().and_then(|header| header.to_str().ok());
         // Its own word is worth nothing against the one asked for, but of a tag it is all there is.
         let expected = if of.contains(':') { Some(of) } else { stated };
@@ -110,8 +103,7 @@ impl Session {
             if from > 0 {
                 request = request.header(RANGE, format!("bytes={from}-"));
             }
-            let authorization = self.authorization();
-            if let Some(header) = authorization {
+            if let Some(header) = self.authorization() {
                 request = request.header(AUTHORIZATION, header);
             }
             let response = request.send().await;
@@ -122,7 +114,7 @@ impl Session {
             // A token may also have been too old.
             if response.status() == StatusCode::UNAUTHORIZED && !authorized {
                 authorized = true;
-                if self.authorize().await? {
+                if self.authorize(response.headers(), "pull").await? {
                     continue;
                 }
             }
@@ -130,78 +122,71 @@ impl Session {
         }
     }
 
-    fn authorization(&self) -> Option<HeaderValue> {
+    pub(super) fn authorization(&self) -> Option<HeaderValue> {
         let held = self.authorization.lock();
         held.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Gets what the registry wants to see with each request; false if there is nothing to show.
-    async fn authorize(&self) -> Result<bool, RegistryError> {
-        let client = self.client().await?;
-        let any = self.reference("latest");
-        let token = client.auth(&any, &self.auth, RegistryOperation::Pull).await;
-        let value = match (token.map_err(failed)?, &self.auth) {
-            (Some(token), _) => format!("Bearer {token}"),
-            (None, RegistryAuth::Basic(user, password)) => {
-                use base64::Engine as _;
-                let pair = format!("{user}:{password}");
-                let pair = base64::engine::general_purpose::STANDARD.encode(pair);
-                format!("Basic {pair}")
-            }
-            (None, _) => return Ok(false),
+    /// Gets what lets one push, if the registry wants to see something.
+    pub(super) async fn authorize_push(&self) -> Result<(), RegistryError> {
+        let scheme = self.scheme();
+        let url = format!("{scheme}://{}/v2/", self.host.authority);
+        let response = self.http.get(url).send().await;
+        let response = response.map_err(|error| RegistryError::transport(&error))?;
+        if response.status() == StatusCode::UNAUTHORIZED
+            && !self.authorize(response.headers(), "pull,push").await?
+        {
+            return Err(refusal(response).await);
+        }
+        Ok(())
+    }
+
+    /// Gets what the registry wants to see with each request, by the headers of its refusal; false if there is nothing to show.
+    async fn authorize(&self, refusal: &HeaderMap, what: &str) -> Result<bool, RegistryError> {
+        let Some(challenge) = Challenge::of(refusal) else {
+            return Ok(false);
         };
-        let mut value = HeaderValue::try_from(value)
-            .map_err(|_| RegistryError::Unusable("a token that is no header".into()))?;
-        value.set_sensitive(true);
+        let scope = format!("repository:{}:{what}", self.repository);
+        let by_tls = self.host.tls.is_some();
+        let answer = token::answer(&self.http, challenge, &self.auth, &scope, by_tls);
+        let late = |_| RegistryError::Transport("the token takes too long".into());
+        let answer = tokio::time::timeout(self.pace.document, answer).await;
+        let answer = answer.map_err(late)??;
+        let found = answer.is_some();
         let mut held = self
             .authorization
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        *held = Some(value);
-        Ok(true)
+        *held = answer;
+        Ok(found)
     }
 
-    /// `oci-client`'s own, as this user.
-    pub(super) async fn client(&self) -> Result<&Client, RegistryError> {
-        let make = || async {
-            choose_crypto();
-            Client::try_from(ClientConfig {
-                protocol: if self.host.tls {
-                    ClientProtocol::Https
-                } else {
-                    ClientProtocol::Http
-                },
-                use_monolithic_push: true,
-                read_timeout: Some(self.pace.read),
-                connect_timeout: Some(self.pace.connect),
-                user_agent: AGENT,
-                ..ClientConfig::default()
-            })
-            .map_err(failed)
-        };
-        self.client.get_or_try_init(make).await
-    }
-
-    pub(super) fn reference(&self, tag: &str) -> Reference {
-        let (host, repository) = (self.host.authority.clone(), self.repository.clone());
-        if tag.contains(':') {
-            Reference::with_digest(host, repository, tag.to_owned())
-        } else {
-            Reference::with_tag(host, repository, tag.to_owned())
-        }
-    }
-
-    pub(super) fn auth(&self) -> &RegistryAuth {
+    pub(super) const fn auth(&self) -> &Auth {
         &self.auth
+    }
+
+    pub(super) fn repository(&self) -> &str {
+        &self.repository
+    }
+
+    pub(super) const fn host(&self) -> &Host {
+        &self.host
     }
 
     pub(super) const fn pace(&self) -> Pace {
         self.pace
     }
 
+    fn scheme(&self) -> &'static str {
+        if self.host.tls.is_some() {
+            "https"
+        } else {
+            "http"
+        }
+    }
+
     fn url(&self, rest: &str) -> String {
-        let scheme = if self.host.tls { "https" } else { "http" };
-        let Host { authority, .. } = &self.host;
+        let (scheme, authority) = (self.scheme(), &self.host.authority);
         format!("{scheme}://{authority}/v2/{}/{rest}", self.repository)
     }
 }
@@ -210,6 +195,23 @@ impl Session {
 pub(super) async fn chunk(response: &mut Response) -> Result<Option<bytes::Bytes>, RegistryError> {
     let chunk = response.chunk().await;
     chunk.map_err(|error| RegistryError::transport(&error))
+}
+
+/// A whole answer, if it is no longer than that.
+pub(super) async fn body(
+    response: &mut Response,
+    what: &str,
+    max: u64,
+) -> Result<Vec<u8>, RegistryError> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = chunk(response).await? {
+        if (bytes.len() + chunk.len()) as u64 > max {
+            let what = what.to_owned();
+            return Err(RegistryError::TooLarge { what, max });
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes)
 }
 
 /// Tries again what may go well the next time, a little later each time, or when the registry says.
@@ -233,7 +235,7 @@ pub(super) async fn patiently<T, F: Future<Output = Result<T, RegistryError>>>(
 }
 
 /// What a registry says when it does not give.
-async fn refusal(mut response: Response) -> RegistryError {
+pub(super) async fn refusal(mut response: Response) -> RegistryError {
     #[derive(Deserialize)]
     struct Envelope {
         errors: Vec<One>,
@@ -245,18 +247,22 @@ async fn refusal(mut response: Response) -> RegistryError {
     }
     let status = response.status();
     let retry_after = retry_after(response.headers());
-    let mut body = Vec::new();
-    while body.len() < REFUSAL_BYTES_MAX
-        && let Ok(Some(more)) = response.chunk().await
-    {
-        body.extend_from_slice(&more[..more.len().min(REFUSAL_BYTES_MAX)]);
-    }
+    let is_text = response.headers().get(CONTENT_TYPE).is_none_or(is_plain);
+    let body = body(&mut response, "", REFUSAL_BYTES_MAX).await;
+    let body = body.unwrap_or_default();
     let errors = serde_json::from_slice::<Envelope>(&body).map(|envelope| envelope.errors);
     let words = errors.unwrap_or_default().into_iter().take(4).map(|one| {
         let words = [one.code, one.message].into_iter().flatten();
         words.collect::<Vec<_>>().join(": ")
     });
-    let detail = words.collect::<Vec<_>>().join("; ");
+    let mut detail = words.collect::<Vec<_>>().join("; ");
+    // Such as "Client sent an HTTP request to an HTTPS server."
+    if detail.is_empty() && is_text {
+        let text = String::from_utf8_lossy(&body);
+        let line = text.lines().next().unwrap_or_default();
+        let line = line.chars().filter(|c| !c.is_control());
+        detail = line.take(WORDS_MAX).collect();
+    }
     match status {
         StatusCode::NOT_FOUND => RegistryError::NotFound,
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
@@ -275,35 +281,13 @@ async fn refusal(mut response: Response) -> RegistryError {
     }
 }
 
+fn is_plain(kind: &HeaderValue) -> bool {
+    kind.to_str()
+        .is_ok_and(|kind| kind.starts_with("text/plain"))
+}
+
 /// In seconds; a date would need a clock to be compared with, and no registry sends one.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let value = headers.get(RETRY_AFTER)?.to_str().ok()?;
     value.trim().parse().ok().map(Duration::from_secs)
-}
-
-/// In our words.
-pub(super) fn failed(error: oci_client::errors::OciDistributionError) -> RegistryError {
-    use oci_client::errors::OciDistributionError as Error;
-    match error {
-        Error::RequestError(error) => match error.status().map(|status| status.as_u16()) {
-            Some(401 | 403) => RegistryError::Unauthorized(error.to_string()),
-            Some(code) => RegistryError::Status {
-                code,
-                detail: String::new(),
-                retry_after: None,
-            },
-            None => RegistryError::transport(&error),
-        },
-        Error::AuthenticationFailure(detail) => {
-            RegistryError::Unauthorized(detail.chars().take(REFUSAL_BYTES_MAX).collect())
-        }
-        Error::UnauthorizedError { .. } => RegistryError::Unauthorized("401 Unauthorized".into()),
-        Error::ServerError { code: 403, .. } => RegistryError::Unauthorized("403 Forbidden".into()),
-        Error::ServerError { code, message, .. } => RegistryError::Status {
-            code,
-            detail: message.chars().take(REFUSAL_BYTES_MAX).collect(),
-            retry_after: None,
-        },
-        other => RegistryError::Unusable(other.to_string()),
-    }
 }

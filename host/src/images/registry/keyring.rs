@@ -3,9 +3,28 @@
 use std::collections::BTreeMap;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use oci_client::secrets::RegistryAuth;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde::Deserialize;
+
+/// Who one is to a registry.
+#[derive(Clone, PartialEq, Eq)]
+#[cfg_attr(test, derive(Debug))]
+pub(super) enum Auth {
+    /// Nobody.
+    Nobody,
+    /// A name and a password.
+    Password(String, String),
+    /// What is shown with each request.
+    Token(String),
+    /// What a token is given for.
+    Identity(String),
+}
+
+/// As a kubelet reads it: padded or not.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &base64::alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 
 /// Entries, by what they are for.
 #[derive(Clone, Default)]
@@ -20,6 +39,7 @@ struct Entry {
     username: Option<String>,
     password: Option<String>,
     registrytoken: Option<String>,
+    identitytoken: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -45,7 +65,7 @@ impl Keyring {
     }
 
     /// What fits an image, the most exact first.
-    pub(super) fn find(&self, registry: &str, repository: &str) -> Vec<RegistryAuth> {
+    pub(super) fn find(&self, registry: &str, repository: &str) -> Vec<Auth> {
         let fitting = self.entries.iter().filter_map(|(key, entry)| {
             let (host, path) = parts(key);
             let fits = host_fits(host, registry) && path_fits(path, repository);
@@ -59,22 +79,22 @@ impl Keyring {
 }
 
 impl Entry {
-    fn auth(&self) -> Option<RegistryAuth> {
-        if let Some(token) = self
-            .registrytoken
-            .as_ref()
-            .filter(|token| !token.is_empty())
-        {
-            return Some(RegistryAuth::Bearer(token.clone()));
+    fn auth(&self) -> Option<Auth> {
+        let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+        if let Some(token) = given(&self.registrytoken) {
+            return Some(Auth::Token(token));
+        }
+        if let Some(token) = given(&self.identitytoken) {
+            return Some(Auth::Identity(token));
         }
         let pair = |user: &str, password: &str| {
-            (!user.is_empty()).then(|| RegistryAuth::Basic(user.into(), password.into()))
+            (!user.is_empty()).then(|| Auth::Password(user.into(), password.into()))
         };
         let both = self.username.as_deref().zip(self.password.as_deref());
         if let Some(auth) = both.and_then(|(user, password)| pair(user, password)) {
             return Some(auth);
         }
-        let bytes = STANDARD.decode(self.auth.as_ref()?.trim()).ok()?;
+        let bytes = BASE64.decode(self.auth.as_ref()?.trim()).ok()?;
         let text = String::from_utf8(bytes).ok()?;
         let (user, password) = text.split_once(':')?;
         pair(user, password.trim_end_matches('\0'))
@@ -132,9 +152,7 @@ fn path_fits(path: &str, repository: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use oci_client::secrets::RegistryAuth;
-
-    use super::Keyring;
+    use super::{Auth, Keyring};
 
     #[test]
     fn the_entry_that_fits_best_comes_first() {
@@ -145,15 +163,18 @@ mod tests {
             "r.example:5000": {"username": "port", "password": "4"},
             "https://index.docker.io/v1/": {"auth": "aHViOjU="},
             "broken.example": {"auth": "%%%"},
-            "token.example": {"registrytoken": "t"}
+            "unpadded.example": {"auth": "aHViOjU"},
+            "token.example": {"registrytoken": "t"},
+            "identity.example": {"auth": "aHViOg==", "identitytoken": "i"}
         }}"#;
         let keyring = Keyring::of_docker_config(text.as_bytes());
         let users = |registry: &str, repository: &str| {
             let found = keyring.find(registry, repository);
             let users = found.into_iter().map(|auth| match auth {
-                RegistryAuth::Basic(user, _) => user,
-                RegistryAuth::Bearer(token) => format!("bearer {token}"),
-                RegistryAuth::Anonymous => "nobody".into(),
+                Auth::Password(user, _) => user,
+                Auth::Token(token) => format!("token {token}"),
+                Auth::Identity(token) => format!("identity {token}"),
+                Auth::Nobody => "nobody".into(),
             });
             users.collect::<Vec<_>>().join(" ")
         };
@@ -165,7 +186,9 @@ mod tests {
         assert_eq!(users("r.example:5000", "a"), "port");
         assert_eq!(users("docker.io", "library/busybox"), "hub");
         assert_eq!(users("broken.example", "a"), "");
-        assert_eq!(users("token.example", "a"), "bearer t");
+        assert_eq!(users("unpadded.example", "a"), "hub");
+        assert_eq!(users("token.example", "a"), "token t");
+        assert_eq!(users("identity.example", "a"), "identity i");
         assert_eq!(users("evil-r.example", "a"), "");
     }
 }

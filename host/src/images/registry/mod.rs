@@ -1,6 +1,7 @@
 //! Registries: pulling and pushing by the OCI distribution API.
 
 mod auth;
+mod client;
 mod error;
 mod fetch;
 mod http;
@@ -9,6 +10,7 @@ mod progress;
 mod pull;
 mod push;
 mod settings;
+mod token;
 
 #[cfg(test)]
 pub(in crate::images) mod fake;
@@ -18,12 +20,13 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{OnceCell, Semaphore};
+use tokio::sync::Semaphore;
 
 use super::content::ContentStore;
 pub use auth::PullSecrets;
+use client::Clients;
 pub use error::RegistryError;
-pub use progress::{Progress, Transfer};
+pub use progress::{Part, Progress, Transfer};
 pub use settings::Settings;
 
 /// Images that are pulled at the same time; more wait for their turn (rule I4 tells both times).
@@ -34,8 +37,7 @@ pub struct Registry {
     pub(super) store: Arc<ContentStore>,
     pub(super) settings: Settings,
     pace: Pace,
-    /// Made when it is first needed: reading the machine's certificates takes longer than a small container runs.
-    http: OnceCell<reqwest::Client>,
+    clients: Clients,
     turns: Semaphore,
     progress: Progress,
 }
@@ -46,6 +48,8 @@ pub(super) struct Pace {
     /// Between two reads of an answer.
     read: Duration,
     connect: Duration,
+    /// For the whole of a manifest, or a token.
+    document: Duration,
     /// Before the second attempt; doubles.
     retry: Duration,
 }
@@ -55,6 +59,7 @@ impl Default for Pace {
         Self {
             read: Duration::from_secs(30),
             connect: Duration::from_secs(15),
+            document: Duration::from_secs(60),
             retry: Duration::from_millis(500),
         }
     }
@@ -71,7 +76,7 @@ impl Registry {
             store,
             settings,
             pace,
-            http: OnceCell::new(),
+            clients: Clients::new(pace),
             turns: Semaphore::new(PULLS_MAX),
             progress: Progress::default(),
         }
@@ -85,18 +90,5 @@ impl Registry {
     /// How many bytes in the store are too many, and how many are few enough again.
     pub fn limits(&self) -> (u64, u64) {
         (self.settings.high_bytes, self.settings.low_bytes)
-    }
-
-    async fn http(&self) -> Result<&reqwest::Client, RegistryError> {
-        let make = || async {
-            http::choose_crypto();
-            reqwest::Client::builder()
-                .user_agent(http::AGENT)
-                .read_timeout(self.pace.read)
-                .connect_timeout(self.pace.connect)
-                .build()
-                .map_err(|error| RegistryError::transport(&error))
-        };
-        self.http.get_or_try_init(make).await
     }
 }

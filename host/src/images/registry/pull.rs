@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _};
-use oci_client::secrets::RegistryAuth;
 use tokio::sync::SemaphorePermit;
 
 use super::auth::{Credentials, PullSecrets};
 use super::http::Session;
+use super::keyring::Auth;
 use super::{Registry, RegistryError};
 use crate::images::blobs::{DOCUMENT_BYTES_MAX, Lock};
 use crate::images::config::{Descriptor, Document, Manifest};
 use crate::images::content::{ContentStore, Name, StoredImage};
+use crate::images::program::WASM_BYTES_MAX;
 use crate::images::{Digest, ImageError, normalise};
 
 /// Blobs of one image that are fetched at the same time.
@@ -57,18 +58,22 @@ impl Registry {
 
     /// Makes an image present as its registry, or a mirror, has it now.
     pub async fn pull(&self, name: &str, secrets: PullSecrets) -> Result<StoredImage, ImageError> {
+        let pulled = self.pull_and_hold(name, secrets).await;
+        pulled.map(|(stored, _lock)| stored)
+    }
+
+    /// The same, with the lock for adding: it stays present for as long as that is held, whoever wants it removed.
+    pub(in crate::images) async fn pull_and_hold(
+        &self,
+        name: &str,
+        secrets: PullSecrets,
+    ) -> Result<(StoredImage, Lock), ImageError> {
         let target = Target::parse(name)?;
-        if self.settings.offline {
-            let text = "it is not in the local store, and registries.yaml says offline";
-            let error = RegistryError::Unusable(text.into());
-            return Err(error
-                .at(format!("failed to resolve reference \"{}\"", target.name))
-                .into());
-        }
+        self.check_online(&format!("failed to resolve reference \"{}\"", target.name))?;
         let mut last = None;
         for host in self.settings.hosts(&target.registry) {
             for auth in candidates(&host.known_as, &target.repository, &secrets).await {
-                let session = self.session(&host, &target.repository, auth).await?;
+                let session = self.session(&host, &target.repository, auth)?;
                 match self.pull_by(&session, &target).await {
                     Err(ImageError::Registry(error)) => {
                         tracing::debug!(%error, host = host.authority, "pull of {}", target.name);
@@ -87,9 +92,21 @@ impl Registry {
         Err(error.at(what).into())
     }
 
-    async fn pull_by(&self, session: &Session, target: &Target) -> Result<StoredImage, ImageError> {
+    pub(super) fn check_online(&self, what: &str) -> Result<(), RegistryError> {
+        if self.settings.offline {
+            let text = "registries.yaml says offline";
+            return Err(RegistryError::Unusable(text.into()).at(what));
+        }
+        Ok(())
+    }
+
+    async fn pull_by(
+        &self,
+        session: &Session,
+        target: &Target,
+    ) -> Result<(StoredImage, Lock), ImageError> {
         // Until the name stands, nothing of it is rubbish.
-        let _lock = adding(&self.store).await?;
+        let lock = adding(&self.store).await?;
         let (bytes, source) = session.document(&target.what).await.map_err(|error| {
             let error = match error {
                 RegistryError::NotFound => error.at(target.name.as_str()),
@@ -98,16 +115,16 @@ impl Registry {
             error.at(format!("failed to resolve reference \"{}\"", target.name))
         })?;
         if let Some(there) = self.up_to_date(&target.name, &source) {
-            return Ok(there);
+            return Ok((there, lock));
         }
         let (manifest, bytes) = platform(session, bytes).await?;
         let underway = self.progress.begin(&target.name);
-        underway.total(manifest.size());
         let blobs: BTreeMap<&Digest, &Descriptor> =
             manifest.blobs().map(|blob| (&blob.digest, blob)).collect();
-        let fetches = blobs
-            .into_values()
-            .map(|blob| self.fetch(session, blob, &underway).boxed());
+        let fetches = blobs.into_values().map(|blob| {
+            let part = underway.part(&blob.digest, blob.size);
+            async move { self.fetch(session, blob, &part).await }.boxed()
+        });
         let fetches: Vec<_> = fetches.collect();
         futures::stream::iter(fetches)
             .buffer_unordered(BLOBS_AT_ONCE)
@@ -126,9 +143,9 @@ impl Registry {
                 source: Some(source),
             })
         });
-        named
-            .await
-            .map_err(|error| RegistryError::Unusable(error.to_string()))?
+        let named = named.await;
+        let named = named.map_err(|error| RegistryError::Unusable(error.to_string()))?;
+        named.map(|stored| (stored, lock))
     }
 
     /// The image, if it is here already and its name still means it.
@@ -137,9 +154,8 @@ impl Registry {
         if named.source.as_ref() != Some(source) {
             return None;
         }
-        let manifest: Manifest = self.store.blobs.parsed(&named.manifest.digest).ok()?;
-        let whole = manifest.blobs().all(|blob| self.store.blobs.has(blob));
-        whole.then(|| self.store.open(&named).ok()).flatten()
+        self.store.whole(&named)?;
+        self.store.open(&named).ok()
     }
 }
 
@@ -154,15 +170,13 @@ pub(super) async fn candidates(
     registry: &str,
     repository: &str,
     secrets: &PullSecrets,
-) -> Vec<RegistryAuth> {
+) -> Vec<Auth> {
     let (registry, repository) = (registry.to_owned(), repository.to_owned());
     let secrets = secrets.clone();
     let found = tokio::task::spawn_blocking(move || {
         Credentials::of_this_user().candidates(&registry, &repository, &secrets)
     });
-    found
-        .await
-        .unwrap_or_else(|_| vec![RegistryAuth::Anonymous])
+    found.await.unwrap_or_else(|_| vec![Auth::Nobody])
 }
 
 /// The manifest for this machine, and its bytes.
@@ -199,11 +213,24 @@ fn check(manifest: &Manifest) -> Result<(), RegistryError> {
     if manifest.config.size > DOCUMENT_BYTES_MAX {
         return too_large("its configuration", DOCUMENT_BYTES_MAX);
     }
+    let mut components = manifest.layers.iter().filter(|layer| layer.is_wasm());
+    if components.any(|layer| layer.size > WASM_BYTES_MAX) {
+        return too_large("its component", WASM_BYTES_MAX);
+    }
     if manifest.layers.len() > LAYERS_MAX {
         return Err(RegistryError::Unusable(format!(
             "it has {} layers, and at most {LAYERS_MAX} are taken",
             manifest.layers.len()
         )));
+    }
+    let mut sizes = BTreeMap::new();
+    for blob in manifest.blobs() {
+        if *sizes.entry(&blob.digest).or_insert(blob.size) != blob.size {
+            let digest = &blob.digest;
+            return Err(RegistryError::Unusable(format!(
+                "it says two sizes of {digest}"
+            )));
+        }
     }
     if manifest.size() > IMAGE_BYTES_MAX {
         return too_large("the image", IMAGE_BYTES_MAX);

@@ -1,8 +1,8 @@
-//! `registries.yaml` in the data directory: mirrors, registries without TLS, how much images may take.
+//! `registries.yaml` in the data directory: mirrors, whom to trust, registries without TLS, how much images may take.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
@@ -17,6 +17,8 @@ pub struct Settings {
     pub mirrors: BTreeMap<String, Vec<Host>>,
     /// Registries that are reached by plain http, beside those on this machine.
     pub insecure: Vec<String>,
+    /// Whom to believe that he is a registry or a mirror, by its name.
+    pub tls: BTreeMap<String, Tls>,
     /// No registry is asked for anything.
     pub offline: bool,
     /// Above so many bytes in the store, images that were pulled and not used for long are removed, ...
@@ -30,6 +32,7 @@ impl Default for Settings {
         Self {
             mirrors: BTreeMap::new(),
             insecure: Vec::new(),
+            tls: BTreeMap::new(),
             offline: false,
             high_bytes: 20 << 30,
             low_bytes: 16 << 30,
@@ -40,8 +43,8 @@ impl Default for Settings {
 /// A server that speaks the distribution API.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Host {
-    /// By TLS.
-    pub tls: bool,
+    /// How TLS is spoken, if it is.
+    pub tls: Option<Tls>,
     /// Name or address, with its port if it has an unusual one.
     pub authority: String,
     /// What stands before every repository there, if something does.
@@ -50,11 +53,31 @@ pub struct Host {
     pub known_as: String,
 }
 
+/// Which certificates are good.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Tls {
+    /// Those that the machine trusts.
+    #[default]
+    System,
+    /// Also those that the authorities of a file have signed.
+    Authority(PathBuf),
+    /// Any: whoever is on the way can be the registry.
+    Unverified,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+struct Trust {
+    ca: Option<PathBuf>,
+    skip_verify: bool,
+}
+
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 struct File {
     mirrors: BTreeMap<String, Vec<String>>,
     insecure: Vec<String>,
+    tls: BTreeMap<String, Trust>,
     offline: bool,
     store: Store,
 }
@@ -91,19 +114,40 @@ impl Settings {
             }
             Err(error) => return Err(ImageError::io(path)(error)),
         };
-        Self::parse(&text).map_err(|detail| ImageError::Config {
+        Self::parse(&text, path.parent().unwrap_or(path)).map_err(|detail| ImageError::Config {
             path: path.to_owned(),
             detail,
         })
     }
 
-    fn parse(text: &str) -> Result<Self, String> {
+    /// `dir` is what paths are relative to.
+    fn parse(text: &str, dir: &Path) -> Result<Self, String> {
         let file: Option<File> = serde_yaml::from_str(text).map_err(|error| error.to_string())?;
         let file = file.unwrap_or_default();
+        let mut tls = BTreeMap::new();
+        for (name, trust) in file.tls {
+            if file.insecure.contains(&name) {
+                return Err(format!("tls.{name}: it is listed under insecure, too"));
+            }
+            let trust = match trust {
+                Trust {
+                    ca: Some(_),
+                    skip_verify: true,
+                } => {
+                    return Err(format!("tls.{name}: either ca or skipVerify"));
+                }
+                Trust { ca: Some(ca), .. } => Tls::Authority(dir.join(ca)),
+                Trust {
+                    skip_verify: true, ..
+                } => Tls::Unverified,
+                Trust { .. } => Tls::System,
+            };
+            tls.insert(name, trust);
+        }
         let mut mirrors = BTreeMap::new();
         for (registry, urls) in file.mirrors {
             let hosts = urls.iter().map(|url| {
-                host(url).ok_or_else(|| {
+                host(url, &tls).ok_or_else(|| {
                     format!(
                         "mirrors.{registry}: {url:?} does not look like https://HOST[:PORT][/PATH]"
                     )
@@ -118,6 +162,7 @@ impl Settings {
         Ok(Self {
             mirrors,
             insecure: file.insecure,
+            tls,
             offline: file.offline,
             high_bytes,
             low_bytes,
@@ -131,9 +176,14 @@ impl Settings {
             "docker.io" => "registry-1.docker.io",
             other => other,
         };
-        let insecure = is_loopback(registry) || self.insecure.iter().any(|one| one == registry);
+        let listed = self.insecure.iter().any(|one| one == registry);
+        let tls = match self.tls.get(registry) {
+            Some(tls) => Some(tls.clone()),
+            None if listed || is_loopback(registry) => None,
+            None => Some(Tls::System),
+        };
         let own = Host {
-            tls: !insecure,
+            tls,
             authority: authority.to_owned(),
             prefix: None,
             known_as: registry.to_owned(),
@@ -142,8 +192,8 @@ impl Settings {
     }
 }
 
-fn host(url: &str) -> Option<Host> {
-    let (tls, rest) = match url.split_once("://")? {
+fn host(url: &str, known: &BTreeMap<String, Tls>) -> Option<Host> {
+    let (by_tls, rest) = match url.split_once("://")? {
         ("https", rest) => (true, rest),
         ("http", rest) => (false, rest),
         _ => return None,
@@ -154,7 +204,7 @@ fn host(url: &str) -> Option<Host> {
     };
     let plain = |c: char| c.is_ascii_alphanumeric() || "-._:[]".contains(c);
     (!authority.is_empty() && authority.chars().all(plain)).then(|| Host {
-        tls,
+        tls: by_tls.then(|| known.get(authority).cloned().unwrap_or_default()),
         authority: authority.to_owned(),
         prefix: Some(prefix.to_owned()).filter(|prefix| !prefix.is_empty()),
         known_as: authority.to_owned(),
@@ -162,7 +212,7 @@ fn host(url: &str) -> Option<Host> {
 }
 
 /// On this machine nobody listens in, and nobody has certificates.
-fn is_loopback(registry: &str) -> bool {
+pub(super) fn is_loopback(registry: &str) -> bool {
     let host = match registry.rsplit_once(':') {
         Some((host, port)) if !port.contains(']') => host,
         _ => registry,
@@ -176,16 +226,22 @@ fn is_loopback(registry: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Settings, is_loopback};
+    use std::path::Path;
+
+    use super::{Settings, Tls, is_loopback};
+
+    fn parse(text: &str) -> Result<Settings, String> {
+        Settings::parse(text, Path::new("/data"))
+    }
 
     #[test]
     fn mirrors_come_before_the_registry() {
         let text = "mirrors: {docker.io: ['http://127.0.0.1:5000', 'https://m.example/hub/']}\ninsecure: ['lan:80']\nstore: {highMib: 2, lowMib: 1}";
-        let settings = Settings::parse(text).expect("parsed");
+        let settings = parse(text).expect("parsed");
         let hosts = settings.hosts("docker.io");
         let shown = hosts.iter().map(|host| {
             let prefix = host.prefix.as_deref().unwrap_or("-");
-            format!("{} {} {prefix}", host.tls, host.authority)
+            format!("{} {} {prefix}", host.tls.is_some(), host.authority)
         });
         assert_eq!(
             shown.collect::<Vec<_>>(),
@@ -195,15 +251,33 @@ mod tests {
                 "true registry-1.docker.io -"
             ]
         );
-        assert!(!settings.hosts("lan:80")[0].tls && settings.hosts("lan:81")[0].tls);
+        let tls = |name| settings.hosts(name).remove(0).tls;
+        assert_eq!((tls("lan:80"), tls("lan:81")), (None, Some(Tls::System)));
         assert_eq!(
             (settings.high_bytes, settings.low_bytes),
             (2 << 20, 1 << 20)
         );
         assert_eq!(
-            Settings::parse("").expect("nothing is the default"),
+            parse("").expect("nothing is the default"),
             Settings::default()
         );
+    }
+
+    #[test]
+    fn whom_to_trust_is_told_by_registry_and_mirror() {
+        let text = "mirrors: {docker.io: ['https://m.example:5000/hub']}\n\
+            tls: {m.example:5000: {ca: m.pem}, 'localhost:1': {}, old.example: {skipVerify: true}, abs.example: {ca: /etc/ca.pem}}";
+        let settings = parse(text).expect("parsed");
+        let tls = |name| settings.hosts(name).remove(0).tls;
+        assert_eq!(tls("docker.io"), Some(Tls::Authority("/data/m.pem".into())));
+        assert_eq!(
+            tls("abs.example"),
+            Some(Tls::Authority("/etc/ca.pem".into()))
+        );
+        assert_eq!(tls("old.example"), Some(Tls::Unverified));
+        assert_eq!(tls("localhost:1"), Some(Tls::System), "it is listed");
+        assert_eq!(tls("localhost:2"), None);
+        assert_eq!(settings.hosts("docker.io")[1].tls, Some(Tls::System));
     }
 
     #[test]
@@ -213,8 +287,11 @@ mod tests {
             "mirrors: {a: ['ftp://b']}",
             "mirrors: {a: ['b']}",
             "store: {lowMib: 5, highMib: 4}",
+            "tls: {a: {ca: x, skipVerify: true}}",
+            "tls: {a: {}}\ninsecure: [a]",
+            "tls: {a: {skipVerfy: true}}",
         ] {
-            assert!(Settings::parse(text).is_err(), "{text}");
+            assert!(parse(text).is_err(), "{text}");
         }
     }
 

@@ -16,6 +16,7 @@ use crate::ports::ConfigSource;
 const PACE: Pace = Pace {
     read: Duration::from_secs(60),
     connect: Duration::from_secs(60),
+    document: Duration::from_secs(60),
     retry: Duration::from_millis(1),
 };
 
@@ -145,6 +146,38 @@ async fn older_media_types_are_components_too() {
     );
 }
 
+#[tokio::test]
+async fn what_the_disk_has_changed_is_noticed_and_fetched_again() {
+    let (fake, place) = (Fake::start().await, Place::new());
+    let digest = fake.artifact("hello", "1", &wasm(100));
+    let (registry, name) = (place.registry(), fake.name("hello:1"));
+    let image = pull(&registry, &name).await.expect("pulled").image;
+    let blobs = place.dir.path().join("blobs/sha256");
+    let manifest = blobs.join(digest.hex());
+    let whole = std::fs::read_to_string(&manifest).expect("read");
+    // As long as it was, and still a manifest.
+    std::fs::write(
+        &manifest,
+        whole.replace("application/wasm", "application/wosm"),
+    )
+    .expect("written");
+    let error = registry.store.find(&name).expect_err("refused").to_string();
+    assert!(error.contains("its content is sha256:"), "{error}");
+    let lease = |name: &str| registry.store.lease(name).expect("looked up");
+    assert!(
+        lease(&name).is_none(),
+        "there is no such image until it is pulled again"
+    );
+    pull(&registry, &name).await.expect("pulled");
+    assert_eq!(std::fs::read_to_string(&manifest).expect("read"), whole);
+    assert!(lease(&name).is_some());
+    std::fs::remove_file(&image.wasm).expect("removed");
+    assert!(lease(&name).is_none());
+    pull(&registry, &name).await.expect("pulled");
+    assert_eq!(std::fs::read(&image.wasm).expect("read"), wasm(100));
+    assert_eq!(place.is_sound(), 3);
+}
+
 /// A layer of these files, compressed.
 fn layer(files: &[(&str, &[u8])]) -> Vec<u8> {
     let mut builder = tar::Builder::new(flate2::write::GzEncoder::new(
@@ -194,6 +227,10 @@ async fn an_ordinary_image_is_run_by_the_wasm_file_its_entrypoint_names() {
     assert_eq!(image.env, [("A".into(), "1".into())]);
     assert_eq!(image.working_dir.as_deref(), Some("/srv"));
     assert_eq!(image.layers.len(), 2);
+    for layer in &image.layers {
+        let (digest, _) = Digest::of_file(&layer.path).expect("read");
+        assert_eq!(layer.digest, digest.hex());
+    }
     // What was taken out of the layers is kept as long as they are.
     registry
         .store
@@ -206,6 +243,12 @@ async fn an_ordinary_image_is_run_by_the_wasm_file_its_entrypoint_names() {
     let error = refused(&registry, &fake.name("native:1")).await;
     assert!(
         error.ends_with("its entrypoint /bin/sh is not a WebAssembly file"),
+        "{error}"
+    );
+    fake.image("odd", "1", &[(OCI_CONFIG, b"5"), (GZIP, &files)]);
+    let error = refused(&registry, &fake.name("odd:1")).await;
+    assert!(
+        error.contains("odd:1\": its configuration cannot be read: invalid type"),
         "{error}"
     );
     fake.image("bare", "1", &[(OCI_CONFIG, b"{}"), (GZIP, &files)]);
@@ -254,6 +297,12 @@ async fn what_is_not_what_it_should_be_never_becomes_a_blob() {
     fake.heal();
     // Half of the wrong bytes may wait to be gone on from: they are thrown away once their digest tells.
     pull(&registry, &name).await.expect("pulled");
+    // Nor can a digest be believed that cannot be computed.
+    let sha512 = format!("hello@sha512:{}", "0".repeat(128));
+    let path = sha512.replace("hello@", "team/hello/manifests/");
+    fake.put(path, "x", b"{}".to_vec());
+    let error = refused(&registry, &fake.name(&sha512)).await;
+    assert!(error.ends_with("only sha256 is supported"), "{error}");
     let other = Digest::of(b"something else");
     fake.put(format!("team/hello/manifests/{other}"), "x", b"{}".to_vec());
     let error = refused(&registry, &fake.name(&format!("hello@{other}"))).await;
@@ -312,7 +361,7 @@ async fn what_may_pass_is_tried_again_and_what_will_not_is_not() {
     fake.fault(Fault::Status("manifests/", 100, 503, None));
     let other = Place::new();
     let error = refused(&other.registry(), &fake.name("hello:1")).await;
-    assert!(error.ends_with("unexpected status 503"), "{error}");
+    assert!(error.ends_with("unexpected status 503: busy"), "{error}");
     assert_eq!(fake.seen().len(), 4);
     let error = refused(&registry, &fake.name("none:1")).await;
     let name = fake.name("none:1");
@@ -353,8 +402,26 @@ async fn no_more_is_taken_than_was_announced_or_makes_sense() {
     fake.manifest("many", "1", "x", text.to_string());
     let error = refused(&registry, &fake.name("many:1")).await;
     assert!(error.contains("it has 300 layers"), "{error}");
+    let mut other = blob.clone();
+    other["size"] = serde_json::json!(2);
+    let text = serde_json::json!({"schemaVersion": 2, "config": blob, "layers": [blob, other]});
+    fake.manifest("two-sizes", "1", "x", text.to_string());
+    let error = refused(&registry, &fake.name("two-sizes:1")).await;
+    assert!(error.contains("it says two sizes of sha256:0"), "{error}");
+    let mut large = other.clone();
+    large["size"] = serde_json::json!(2_u64 << 30);
+    large["digest"] = serde_json::json!(Digest::of(b"large"));
+    let text = serde_json::json!({"schemaVersion": 2, "config": blob, "layers": [large]});
+    fake.manifest("large", "1", "x", text.to_string());
+    let error = refused(&registry, &fake.name("large:1")).await;
+    assert!(
+        error.contains("its component is larger than 1073741824 bytes"),
+        "{error}"
+    );
     let mut huge = blob.clone();
+    huge["mediaType"] = serde_json::json!("application/vnd.oci.image.layer.v1.tar");
     huge["size"] = serde_json::json!(u64::MAX);
+    huge["digest"] = serde_json::json!(Digest::of(b"huge"));
     let text = serde_json::json!({"schemaVersion": 2, "config": blob, "layers": [huge, blob]});
     fake.manifest("huge", "1", "x", text.to_string());
     let error = refused(&registry, &fake.name("huge:1")).await;
@@ -391,6 +458,19 @@ impl ConfigSource for OneSecret {
     }
 }
 
+/// A pull secret with one entry for that registry.
+fn with_entry(fake: &Fake, entry: serde_json::Value) -> PullSecrets {
+    let text = serde_json::json!({"auths": {fake.address.to_string(): entry}});
+    let mut secret =
+        crate::model::testing::secret("pull", &[(".dockerconfigjson", &text.to_string())]);
+    secret.kind = "kubernetes.io/dockerconfigjson".into();
+    PullSecrets {
+        source: Some(Arc::new(OneSecret(secret))),
+        namespace: "default".into(),
+        names: vec!["missing".into(), "pull".into()],
+    }
+}
+
 #[tokio::test]
 async fn pull_secrets_open_a_private_repository_and_only_to_their_pod() {
     let (fake, place) = (Fake::start().await, Place::new());
@@ -401,15 +481,8 @@ async fn pull_secrets_open_a_private_repository_and_only_to_their_pod() {
     let error = refused(&registry, &name).await;
     assert!(error.contains("authorization failed"), "{error}");
     let with = |password: &str| {
-        let text = serde_json::json!({"auths": {fake.address.to_string(): {"username": "me", "password": password}}});
-        let mut secret =
-            crate::model::testing::secret("pull", &[(".dockerconfigjson", &text.to_string())]);
-        secret.kind = "kubernetes.io/dockerconfigjson".into();
-        PullSecrets {
-            source: Some(Arc::new(OneSecret(secret))),
-            namespace: "default".into(),
-            names: vec!["missing".into(), "pull".into()],
-        }
+        let entry = serde_json::json!({"username": "me", "password": password});
+        with_entry(&fake, entry)
     };
     let error = registry
         .pull(&name, with("wrong"))
@@ -420,9 +493,51 @@ async fn pull_secrets_open_a_private_repository_and_only_to_their_pod() {
         "{error}"
     );
     registry.pull(&name, with("pass")).await.expect("pulled");
+    fake.artifact("hello", "1", &wasm(12));
+    let identity = with_entry(&fake, serde_json::json!({"identitytoken": "pass"}));
+    registry.pull(&name, identity).await.expect("pulled");
     // The next pod brings no secret, and what the one before it knew is not lent to it.
     fake.artifact("hello", "2", &wasm(11));
     refused(&registry, &fake.name("hello:2")).await;
+}
+
+#[tokio::test]
+async fn of_a_server_of_tokens_no_more_is_taken_than_a_token() {
+    let (fake, place) = (Fake::start().await, Place::new());
+    fake.artifact("hello", "1", &wasm(10));
+    fake.only_for("me", "pass");
+    let (registry, name) = (place.registry(), fake.name("hello:1"));
+    fake.fault(Fault::Endless("token"));
+    let error = refused(&registry, &name).await;
+    assert!(
+        error.ends_with("failed to fetch a token: the answer is larger than 65536 bytes"),
+        "{error}"
+    );
+    let here = fake.address.ip().to_string();
+    for (answer, text) in [
+        (&b"{"[..], format!("{here} answers without one")),
+        (b"{}", format!("{here} answers without one")),
+        (b"{\"token\": 5}", format!("{here} answers without one")),
+        (
+            b"{\"token\": \"a\\nb\"}",
+            "a token that is no header".into(),
+        ),
+        (
+            b"{\"token\": \"another\"}",
+            "authentication required".into(),
+        ),
+    ] {
+        fake.heal();
+        fake.fault(Fault::Token(answer));
+        let error = refused(&registry, &name).await;
+        assert!(error.ends_with(&text), "{error}");
+    }
+    fake.heal();
+    fake.fault(Fault::Silent("token"));
+    let document = Duration::from_millis(50);
+    let registry = place.peapod(Settings::default(), Pace { document, ..PACE });
+    let error = refused(&registry, &name).await;
+    assert!(error.ends_with("the token takes too long"), "{error}");
 }
 
 #[tokio::test]
@@ -447,7 +562,7 @@ async fn two_peapods_that_want_the_same_fetch_it_once() {
 async fn a_mirror_is_asked_first_and_the_registry_after_it() {
     let (mirror, origin, place) = (Fake::start().await, Fake::start().await, Place::new());
     let at = |fake: &Fake, prefix: Option<&str>| Host {
-        tls: false,
+        tls: None,
         authority: fake.address.to_string(),
         prefix: prefix.map(str::to_owned),
         known_as: fake.address.to_string(),
@@ -478,6 +593,21 @@ async fn offline_means_that_nobody_is_asked() {
         ..Settings::default()
     };
     let error = refused(&place.peapod(settings, PACE), &fake.name("hello:1")).await;
-    assert!(error.contains("it is not in the local store"), "{error}");
+    assert!(error.ends_with("registries.yaml says offline"), "{error}");
+    let registry = place.peapod(
+        Settings {
+            offline: true,
+            ..Settings::default()
+        },
+        PACE,
+    );
+    let file = place.dir.path().join("x.wasm");
+    std::fs::write(&file, wasm(1)).expect("written");
+    let config = crate::images::ImageConfig::default();
+    let loaded = registry.store.load("x", &file, None, config);
+    loaded.expect("loaded");
+    let error = registry.push("x", &fake.name("x:1")).await;
+    let error = error.expect_err("refused").to_string();
+    assert!(error.ends_with("registries.yaml says offline"), "{error}");
     assert_eq!(fake.seen().len(), 0);
 }

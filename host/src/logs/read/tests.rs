@@ -316,6 +316,35 @@ fn a_follower_that_rotation_overtook_goes_on_with_what_is_left() {
 }
 
 #[test]
+fn a_file_that_is_removed_while_it_is_followed_loses_what_was_not_read_and_no_more() {
+    let run = Run::new(Rotation {
+        max_bytes: 60,
+        max_files: 5,
+    });
+    let sink = run.sink(0);
+    run.tell(0, running(), false);
+    sink.write(LogStream::Stdout, b"1\n");
+    run.settle();
+    let pod = run.pod();
+    let mut log = pod.open("c", follow()).expect("opened");
+    let mut out = Vec::new();
+    while log.read(&mut out).expect("read") == Progress::More {}
+    let logs = run.root.path().join("logs");
+    let pods = std::fs::read_dir(&logs).expect("a folder").flatten();
+    let pod = pods
+        .map(|entry| entry.path())
+        .find(|path| path.join("c").is_dir());
+    std::fs::remove_file(pod.expect("there").join("c/0.log")).expect("removed");
+    for n in 2..5 {
+        sink.write(LogStream::Stdout, format!("{n}\n").as_bytes());
+        run.settle();
+        while log.read(&mut out).expect("read") == Progress::More {}
+    }
+    assert_eq!(String::from_utf8(out).expect("text"), "1\n2\n3\n4\n");
+    assert!(run.warnings.lock().expect("unpoisoned").is_empty());
+}
+
+#[test]
 fn reading_while_files_are_rotated_never_tears_repeats_or_swaps_lines() {
     for max_files in [2, 1000] {
         let run = Run::new(Rotation {

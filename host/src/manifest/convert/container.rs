@@ -96,7 +96,7 @@ pub(super) fn pull_policy(
     }
 }
 
-/// A14. A sidecar's `Always` is its role.
+/// A14. A sidecar's `Always` is its role; rules it may have all the same.
 fn restart(
     path: &Path<'_>,
     one: &k8s::Container,
@@ -104,7 +104,7 @@ fn restart(
     faults: &mut Faults,
 ) -> Option<ContainerRestart> {
     let policy = one.restart_policy.as_deref()?;
-    if role == Role::Sidecar {
+    if role == Role::Sidecar && one.restart_policy_rules.is_none() {
         return None;
     }
     let rules = path.field("restartPolicyRules");

@@ -3,6 +3,7 @@
 mod config_map;
 mod container;
 mod environment;
+mod node_choice;
 mod probes;
 mod qos;
 mod refusals;
@@ -105,6 +106,7 @@ pub(super) fn pod(object: &k8s::Pod, created: Time) -> Result<Pod, Vec<FieldFaul
             .map(|gate| gate.condition_type.clone())
             .collect(),
         node_name: spec.node_name.clone(),
+        node: node_choice::choice(&root, spec, &mut faults),
         resources: container::resources(spec.resources.as_ref()),
         qos: qos::class(spec),
         pull_secrets: spec

@@ -18,16 +18,7 @@ pub(super) fn check(object: &k8s::Pod, faults: &mut Faults) {
     pod(&path, spec, faults);
     let inits = path.field("initContainers");
     for (at, one) in spec.init_containers.iter().flatten().enumerate() {
-        let path = inits.index(at);
-        let sidecar = one.restart_policy.as_deref() == Some("Always");
-        if sidecar && one.restart_policy_rules.is_some() {
-            not_yet(
-                &path.field("restartPolicyRules"),
-                "rules of a sidecar",
-                faults,
-            );
-        }
-        container(&path, one, faults);
+        container(&inits.index(at), one, faults);
     }
     let mains = path.field("containers");
     for (at, one) in spec.containers.iter().enumerate() {
@@ -77,13 +68,28 @@ fn pod(path: &Path<'_>, spec: &k8s::PodSpec, faults: &mut Faults) {
     no("schedulingGates", spec.scheduling_gates.is_some(), "nothing here could lift them");
     no("schedulerName", spec.scheduler_name.as_deref() != Some("default-scheduler"), "there is no other scheduler");
     no("nodeName", spec.node_name.as_deref().is_some_and(|name| name != NODE_NAME), "a node other than peapod");
-    no("nodeSelector", spec.node_selector.is_some(), "choosing a node");
-    no("affinity", spec.affinity.is_some(), "choosing a node");
-    no("topologySpreadConstraints", spec.topology_spread_constraints.is_some(), "choosing a node");
     no("schedulingGroup", spec.scheduling_group.is_some(), "choosing a node");
     no("resourceClaims", spec.resource_claims.is_some(), "claims");
     no("overhead", spec.overhead.is_some(), "there is no runtime class to have overhead");
     no("os", spec.os.as_ref().is_some_and(|os| os.name != "linux"), "an operating system other than linux");
+    for (at, one) in spec.topology_spread_constraints.iter().flatten().enumerate() {
+        if one.min_domains.is_some_and(|domains| domains > 1) {
+            let list = path.field("topologySpreadConstraints");
+            not_yet(&list.index(at).field("minDomains"), "there is one node, in one place", faults);
+        }
+    }
+    if let Some(affinity) = &spec.affinity {
+        let path = path.field("affinity");
+        let wanted = affinity.pod_affinity.as_ref().and_then(|one| one.required_during_scheduling_ignored_during_execution.as_ref());
+        let shunned = affinity.pod_anti_affinity.as_ref().and_then(|one| one.required_during_scheduling_ignored_during_execution.as_ref());
+        for (field, terms) in [("podAffinity", wanted), ("podAntiAffinity", shunned)] {
+            if terms.is_some_and(|terms| !terms.is_empty()) {
+                let path = path.field(field);
+                let what = "waiting until other pods are here, or gone; preferring it is ignored, as there is one node";
+                not_yet(&path.field("requiredDuringSchedulingIgnoredDuringExecution"), what, faults);
+            }
+        }
+    }
     let sysctls = spec.security_context.as_ref().is_some_and(|s| s.sysctls.as_ref().is_some_and(|s| !s.is_empty()));
     let security = path.field("securityContext");
     if sysctls { not_yet(&security.field("sysctls"), "there is no kernel of its own to set up", faults) }

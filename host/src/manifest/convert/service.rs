@@ -17,11 +17,9 @@ pub(in crate::manifest) fn refusals(object: &k8s::Service) -> Result<(), Vec<Fie
     no_finalizers(&object.metadata, &mut faults);
     let Some(spec) = &object.spec else { return Ok(()) };
     let path = Path::root("spec");
-    let external = spec.type_.as_deref() == Some("ExternalName");
     let foreign = spec.cluster_ip.as_deref() == Some("None") && spec.selector.is_none();
     let six = |families: &Vec<String>| families.iter().any(|family| family == "IPv6");
     let mut no = |field, used, what| if used { not_yet(&path.field(field), what, &mut faults) };
-    no("type", external, "a Service that is another name for something elsewhere");
     no("externalIPs", spec.external_ips.is_some(), "addresses that somebody else leads to this machine");
     no("ipFamilies", !foreign && spec.ip_families.as_ref().is_some_and(six), "IPv6 between pods");
     no("ipFamilyPolicy", !foreign && spec.ip_family_policy.as_deref() == Some("RequireDualStack"), "IPv6 between pods");
@@ -69,6 +67,11 @@ pub(in crate::manifest) fn service(
 }
 
 fn kind(path: &Path<'_>, spec: &k8s::ServiceSpec, faults: &mut Faults) -> ServiceType {
+    if spec.type_.as_deref() == Some("ExternalName") {
+        let name = spec.external_name.as_deref().unwrap_or_default();
+        // Valid, so in lower case.
+        return ServiceType::ExternalName(name.strip_suffix('.').unwrap_or(name).to_owned());
+    }
     let text = spec.cluster_ip.as_deref().unwrap_or_default();
     if text == "None" {
         return ServiceType::Headless;

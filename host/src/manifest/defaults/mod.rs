@@ -8,11 +8,12 @@ mod volume;
 use std::collections::BTreeMap;
 
 use k8s_openapi::ByteString;
-use k8s_openapi::api::core::v1::{Container, PodSpec, ResourceRequirements, Secret, Toleration};
+use k8s_openapi::api::core::v1::{PodSpec, ResourceRequirements, Secret, Toleration};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::decode::Object;
+use super::requests::effective;
 use crate::model::Amount;
 
 /// Fills in every default as a create request would.
@@ -136,8 +137,9 @@ fn unset_empty(spec: &mut PodSpec) {
     unset(&mut spec.overhead);
 }
 
-/// Pod-level requests: the containers' sum where they request something, else the pod's limit.
+/// Pod-level requests: what the containers request together where they do, else the pod's limit.
 fn pod_resources(spec: &mut PodSpec) {
+    let asked = ["cpu", "memory"].map(|resource| (resource, effective(spec, resource)));
     let Some(resources) = &mut spec.resources else {
         return;
     };
@@ -146,32 +148,13 @@ fn pod_resources(spec: &mut PodSpec) {
         return;
     }
     let mut requests = resources.requests.take().unwrap_or_default();
-    for resource in ["cpu", "memory"] {
-        if requests.contains_key(resource) {
-            continue;
-        }
-        let asked = spec
-            .containers
-            .iter()
-            .chain(
-                spec.init_containers
-                    .iter()
-                    .flatten()
-                    .filter(|c| c.restart_policy.as_deref() == Some("Always")),
-            )
-            .filter_map(|c| request(c, resource))
-            .reduce(Amount::plus);
-        if let Some(sum) = asked {
-            requests.insert(resource.to_owned(), Quantity(sum.canonical()));
+    for (resource, asked) in asked {
+        if let Some(asked) = asked.filter(|_| !requests.contains_key(resource)) {
+            requests.insert(resource.to_owned(), Quantity(asked.canonical()));
         }
     }
     fill_requests(&mut requests, resources.limits.as_ref());
     resources.requests = Some(requests).filter(|r| !r.is_empty());
-}
-
-fn request(container: &Container, resource: &str) -> Option<Amount> {
-    let requests = container.resources.as_ref()?.requests.as_ref()?;
-    Amount::parse(&requests.get(resource)?.0).ok()
 }
 
 type List = BTreeMap<String, Quantity>;

@@ -1,6 +1,8 @@
 //! Bytes of a file to documents: YAML or JSON, one or many, lists flattened.
 
 mod json;
+pub(super) mod lines;
+pub(super) mod print;
 mod scalar;
 mod yaml;
 
@@ -114,6 +116,9 @@ fn parse(text: &str) -> Vec<Parsed> {
 fn not_text(bytes: &[u8], at: usize) -> String {
     if bytes.starts_with(b"\0asm") {
         return "a WebAssembly file, not a manifest".to_owned();
+    }
+    if let [0xff, 0xfe, ..] | [0xfe, 0xff, ..] = bytes {
+        return "UTF-16 text: save it as UTF-8".to_owned();
     }
     let line = bytes.iter().take(at).filter(|b| **b == b'\n').count() + 1;
     format!("line {line}: not UTF-8 text")

@@ -18,6 +18,14 @@ const VALUE_COST: usize = 32;
 
 /// Reads YAML documents. Documents are separated first, as kubectl does, so that a broken one does not hide the next.
 pub(super) fn parse(text: &str) -> Vec<Parsed> {
+    parse_watched(text, &mut |_, _, _| {})
+}
+
+/// The same; `watch` is told of each thing that is read in which document, counted from 0, and on which line, counted from 1.
+pub(super) fn parse_watched(
+    text: &str,
+    watch: &mut impl FnMut(usize, &Event<'_>, usize),
+) -> Vec<Parsed> {
     let mut out = Vec::new();
     for (first_line, chunk) in chunks(text) {
         let blank = |line: &str| {
@@ -27,7 +35,7 @@ pub(super) fn parse(text: &str) -> Vec<Parsed> {
         if chunk.lines().all(blank) {
             continue;
         }
-        parse_chunk(first_line, chunk, &mut out);
+        parse_chunk(first_line, chunk, &mut out, watch);
     }
     out
 }
@@ -52,7 +60,12 @@ fn chunks(text: &str) -> Vec<(usize, &str)> {
     out
 }
 
-fn parse_chunk(first_line: usize, chunk: &str, out: &mut Vec<Parsed>) {
+fn parse_chunk(
+    first_line: usize,
+    chunk: &str,
+    out: &mut Vec<Parsed>,
+    watch: &mut impl FnMut(usize, &Event<'_>, usize),
+) {
     let mut parser = Parser::new_from_str(chunk);
     let mut builder = Builder::default();
     let located = |mark: &Marker, text: &str| {
@@ -68,14 +81,17 @@ fn parse_chunk(first_line: usize, chunk: &str, out: &mut Vec<Parsed>) {
                 out.push(located(error.marker(), error.info()));
                 return;
             }
-            Ok((event, span)) => match builder.event(event) {
-                Ok(Some(document)) => out.push(document),
-                Ok(None) => {}
-                Err(message) => {
-                    out.push(located(&span.start, &message));
-                    return;
+            Ok((event, span)) => {
+                watch(out.len(), &event, first_line + span.start.line().max(1));
+                match builder.event(event) {
+                    Ok(Some(document)) => out.push(document),
+                    Ok(None) => {}
+                    Err(message) => {
+                        out.push(located(&span.start, &message));
+                        return;
+                    }
                 }
-            },
+            }
         }
     }
 }
@@ -182,7 +198,10 @@ impl Builder {
 
     fn open(&self, tag: Option<&Tag>, expected: &str) -> Result<(), String> {
         if self.wants_key() {
-            return Err("a list or a map cannot be a field name".to_owned());
+            return Err(
+                "a list or a map cannot be a field name; a template has to be rendered first"
+                    .to_owned(),
+            );
         }
         if self.stack.len() >= MAX_DEPTH {
             return Err(format!("nested more than {MAX_DEPTH} levels deep"));

@@ -1,48 +1,18 @@
 use proptest::prelude::*;
 use serde_json::Value;
 
-use super::{golden, golden_names, ids, now};
-use crate::manifest::{Addresses, Loaded, load, object};
+use super::oracle::check;
+use super::{golden, golden_names};
 
-fn try_to_load(bytes: &[u8]) {
-    let mut next = ids();
-    match load("fuzz.yaml", bytes, &mut next, now()) {
-        Ok(loaded) => {
-            let mut drafts = Vec::new();
-            for one in loaded {
-                match one {
-                    Loaded::Pod(one) => {
-                        assert!(!one.pod.spec.mains.is_empty());
-                        object::pod(&one.object, None);
-                    }
-                    Loaded::Service(draft) => drafts.push(*draft),
-                    Loaded::ConfigMap(one) => {
-                        object::config_map(&one.object);
-                    }
-                    Loaded::Secret(one) => {
-                        object::secret(&one.object);
-                    }
-                }
-            }
-            let range = "10.96.0.0/16".parse().unwrap();
-            if let Ok(services) = Addresses::new(range).unwrap().assign(drafts, now()) {
-                for one in services {
-                    object::service(&one.object);
-                }
-            }
-        }
-        Err(faults) => {
-            assert!(!faults.is_empty());
-            for fault in faults {
-                assert_eq!(fault.to_string().lines().count(), 1, "{fault:?}");
-            }
-        }
-    }
-}
-
-/// Every recorded manifest but the largest.
+/// What the fuzzer begins with: every recorded manifest, the samples of the project, its own seeds.
 fn samples() -> Vec<String> {
-    ["validation", "defaulting"]
+    let folders = [
+        "validation",
+        "defaulting",
+        "../../manifests",
+        "../../host/fuzz/seeds/manifest",
+    ];
+    folders
         .into_iter()
         .flat_map(|folder| {
             golden_names(folder, ".yaml")
@@ -50,6 +20,13 @@ fn samples() -> Vec<String> {
                 .map(move |name| golden(&format!("{folder}/{name}")))
         })
         .collect()
+}
+
+#[test]
+fn every_seed_is_read_and_what_is_accepted_says_the_same_when_it_was_printed() {
+    for seed in samples() {
+        check(seed.as_bytes());
+    }
 }
 
 /// Values that have broken parsers before.
@@ -87,13 +64,13 @@ proptest! {
 
     #[test]
     fn random_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
-        try_to_load(&bytes);
+        check(&bytes);
     }
 
     #[test]
     fn random_yaml_looking_text_never_panics(text in "[-a-c:{}\\[\\],&*<!|>#%'\"?@` \n\t.0-9]{0,120}") {
-        try_to_load(text.as_bytes());
-        try_to_load(format!("{{{text}").as_bytes());
+        check(text.as_bytes());
+        check(format!("{{{text}").as_bytes());
     }
 
     #[test]
@@ -107,10 +84,10 @@ proptest! {
         let one = which.get(&samples).as_str();
         let at = one.floor_char_boundary(at.index(one.len()));
         let (head, tail) = one.split_at(at);
-        try_to_load(format!("{head}{noise}{tail}").as_bytes());
+        check(format!("{head}{noise}{tail}").as_bytes());
         let two = other.get(&samples).as_str();
         let from = two.floor_char_boundary(at.min(two.len()));
-        try_to_load(format!("{head}{}", &two[from..]).as_bytes());
+        check(format!("{head}{}", &two[from..]).as_bytes());
     }
 
     #[test]
@@ -123,7 +100,7 @@ proptest! {
         let mut value: Value = serde_yaml::from_str(which.get(&samples).as_str()).unwrap_or_default();
         let mut left = at;
         replace(&mut value, &mut left, &odd);
-        try_to_load(value.to_string().as_bytes());
+        check(value.to_string().as_bytes());
     }
 }
 
@@ -155,6 +132,6 @@ fn bombs_end_and_leave_the_stack_alone() {
         "? ".repeat(100_000),
         "&a ".repeat(100_000),
     ] {
-        try_to_load(bomb.as_bytes());
+        check(bomb.as_bytes());
     }
 }

@@ -2,8 +2,8 @@ use super::{ids, now};
 use crate::manifest::{Fault, Loaded, LoadedPod, load};
 use crate::model::{
     Bytes, ContainerPort, Dns, DnsPolicy, EnvValue, FileSource, Files, HostPathType,
-    ImagePullPolicy, KeyToPath, Keys, Medium, Millicores, Protocol, QosClass, RestartPolicy, Role,
-    Seconds, VolumeSource,
+    ImagePullPolicy, KeyToPath, Keys, Medium, Millicores, NodeChoice, NodeOperator,
+    NodeRequirement, NodeTerm, Protocol, QosClass, RestartPolicy, Role, Seconds, VolumeSource,
 };
 
 fn read(text: &str) -> Result<Vec<Loaded>, Vec<Fault>> {
@@ -21,11 +21,7 @@ fn one(text: &str) -> LoadedPod {
 }
 
 fn faults(text: &str) -> Vec<String> {
-    read(text)
-        .unwrap_err()
-        .iter()
-        .map(ToString::to_string)
-        .collect()
+    read(text).unwrap_err().iter().map(super::said).collect()
 }
 
 /// A pod with these lines added to its specification and to its only container.
@@ -226,16 +222,21 @@ apiVersion: v1
 ---
 a: [
 ";
+    let told: Vec<String> = read(text)
+        .unwrap_err()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
     assert_eq!(
-        faults(text),
+        told,
         [
-            r#"pod.yaml: document 1: Pod "k": spec.containers[0].imagee: unknown field, did you mean "image"?"#,
-            r#"pod.yaml: document 1: Pod "k": spec.containers[1].envs: unknown field, did you mean "env"?"#,
-            r#"pod.yaml: document 1: Pod "k": spec.containers[1].imag: unknown field, did you mean "image"?"#,
-            r#"pod.yaml: document 2: Pod "m": spec.containers[1].name: Duplicate value: "a""#,
-            r#"pod.yaml: document 2: Pod "m": spec.hostNetwork: not supported yet: a pod has no part in the machine's network"#,
-            r#"pod.yaml: document 3: Deployment "d": kind: not supported yet: Deployment (apps/v1); this version runs Pods, with Services, ConfigMaps and Secrets"#,
-            r#"pod.yaml: document 4: Foo: no matches for kind "Foo" in version "v1""#,
+            r#"pod.yaml: document 1, line 7: Pod "k": spec.containers[0].imagee: unknown field, did you mean "image"?"#,
+            r#"pod.yaml: document 1, line 8: Pod "k": spec.containers[1].envs: unknown field, did you mean "env"?"#,
+            r#"pod.yaml: document 1, line 8: Pod "k": spec.containers[1].imag: unknown field, did you mean "image"?"#,
+            r#"pod.yaml: document 2, line 17: Pod "m": spec.containers[1].name: Duplicate value: "a""#,
+            r#"pod.yaml: document 2, line 14: Pod "m": spec.hostNetwork: not supported yet: a pod has no part in the machine's network"#,
+            r#"pod.yaml: document 3, line 20: Deployment "d": kind: not supported yet: Deployment (apps/v1); this version runs Pods, with Services, ConfigMaps and Secrets"#,
+            r#"pod.yaml: document 4, line 23: Foo: no matches for kind "Foo" in version "v1""#,
             "pod.yaml: document 5: line 27, column 1: while parsing a node, did not find expected node content",
         ]
     );
@@ -307,8 +308,21 @@ fn what_this_version_cannot_do_is_refused_with_its_field() {
             "spec.containers[0].ports[0].protocol",
         ),
         ("nodeName: here,", "", "spec.nodeName"),
-        ("nodeSelector: {a: b},", "", "spec.nodeSelector"),
-        ("affinity: {},", "", "spec.affinity"),
+        (
+            "topologySpreadConstraints: [{maxSkew: 1, topologyKey: k, whenUnsatisfiable: DoNotSchedule, minDomains: 2}],",
+            "",
+            "spec.topologySpreadConstraints[0].minDomains",
+        ),
+        (
+            "affinity: {podAntiAffinity: {requiredDuringSchedulingIgnoredDuringExecution: [{topologyKey: kubernetes.io/hostname}]}},",
+            "",
+            "spec.affinity.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution",
+        ),
+        (
+            "affinity: {podAffinity: {requiredDuringSchedulingIgnoredDuringExecution: [{topologyKey: kubernetes.io/hostname}]}},",
+            "",
+            "spec.affinity.podAffinity.requiredDuringSchedulingIgnoredDuringExecution",
+        ),
         ("runtimeClassName: r,", "", "spec.runtimeClassName"),
         ("schedulingGates: [{name: g}],", "", "spec.schedulingGates"),
         (
@@ -368,6 +382,7 @@ fn what_means_nothing_here_is_accepted() {
     one(&pod(
         "hostNetwork: false, serviceAccountName: s, automountServiceAccountToken: false, imagePullSecrets: [{name: r}], \
          tolerations: [{operator: Exists}], priorityClassName: system-node-critical, enableServiceLinks: false, \
+         affinity: {podAntiAffinity: {preferredDuringSchedulingIgnoredDuringExecution: [{weight: 1, podAffinityTerm: {topologyKey: k}}]}}, \
          securityContext: {fsGroup: 1, runAsNonRoot: true}, os: {name: linux}, dnsPolicy: Default,",
         "securityContext: {allowPrivilegeEscalation: false, capabilities: {add: [NET_ADMIN]}}, tty: true, \
          ports: [{containerPort: 80}], terminationMessagePolicy: FallbackToLogsOnError",
@@ -491,6 +506,60 @@ fn names_with_control_characters_stay_on_their_line() {
     let found = faults(text);
     assert!(
         found.iter().all(|line| !line.contains(['\n', '\u{1b}'])),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn j5_a_pod_chooses_its_node_by_selector_affinity_and_spread() {
+    let loaded = one(&pod(
+        "nodeSelector: {kubernetes.io/os: linux}, affinity: {nodeAffinity: {\
+         requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: [{matchExpressions: [{key: a, operator: NotIn, values: [b, c]}, \
+         {key: d, operator: Gt, values: ['1']}], matchFields: [{key: metadata.name, operator: In, values: [peapod]}]}]}, \
+         preferredDuringSchedulingIgnoredDuringExecution: [{weight: 1, preference: {matchExpressions: [{key: x, operator: Exists}]}}]}}, \
+         topologySpreadConstraints: [{maxSkew: 1, topologyKey: zone, whenUnsatisfiable: DoNotSchedule}, \
+         {maxSkew: 1, topologyKey: rack, whenUnsatisfiable: ScheduleAnyway}],",
+        "",
+    ));
+    let requirement = |key: &str, operator, values: &[&str]| NodeRequirement {
+        key: key.to_owned(),
+        operator,
+        values: values.iter().map(|one| (*one).to_owned()).collect(),
+    };
+    let expected = NodeChoice {
+        labels: [("kubernetes.io/os".to_owned(), "linux".to_owned())].into(),
+        terms: Some(vec![NodeTerm {
+            labels: vec![
+                requirement("a", NodeOperator::NotIn, &["b", "c"]),
+                requirement("d", NodeOperator::Gt, &["1"]),
+            ],
+            names: vec![requirement("metadata.name", NodeOperator::In, &["peapod"])],
+        }]),
+        topologies: vec!["zone".to_owned()],
+    };
+    assert_eq!(loaded.pod.spec.node, expected);
+}
+
+#[test]
+fn j3_a_pods_own_request_is_what_its_containers_request_at_once_and_no_less() {
+    let with = |own: &str, init: &str, main: &str| {
+        let init = format!(
+            "initContainers: [{{name: i, image: i, resources: {{requests: {{cpu: {init}}}}}}}, \
+             {{name: s, image: i, restartPolicy: Always, resources: {{requests: {{cpu: 100m}}}}}}],"
+        );
+        pod(
+            &format!("resources: {{{own}}}, {init}"),
+            &format!("resources: {{requests: {{cpu: {main}}}}}"),
+        )
+    };
+    for (init, main, expected) in [("500m", "300m", 500), ("200m", "300m", 400)] {
+        let loaded = one(&with("limits: {cpu: 2}", init, main));
+        let request = loaded.pod.spec.resources.cpu_request;
+        assert_eq!(request, Some(Millicores(expected)), "{init} {main}");
+    }
+    let found = faults(&with("requests: {cpu: 400m}", "500m", "100m"));
+    assert!(
+        found[0].ends_with("must be greater than or equal to aggregate container requests of 500m"),
         "{found:?}"
     );
 }

@@ -6,6 +6,7 @@ mod golden_defaulting;
 mod golden_tables;
 mod golden_validation;
 mod loading;
+mod oracle;
 mod probes;
 mod rules;
 mod secrets;
@@ -13,7 +14,17 @@ mod services;
 mod status;
 mod volumes;
 
+use super::Fault;
 use crate::model::{PodUid, Time};
+
+/// A fault without the line: what tests of the wording write has few.
+fn said(fault: &Fault) -> String {
+    Fault {
+        line: None,
+        ..fault.clone()
+    }
+    .to_string()
+}
 
 /// A file of the recorded answers.
 fn golden(path: &str) -> String {

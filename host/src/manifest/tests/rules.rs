@@ -4,7 +4,12 @@ use crate::manifest::load::create;
 
 /// Every fault an API server would name, as `path: message`.
 fn said(spec: &str) -> Vec<String> {
-    let text = format!("{{apiVersion: v1, kind: Pod, metadata: {{name: p}}, spec: {{{spec}}}}}");
+    faults(&format!(
+        "{{apiVersion: v1, kind: Pod, metadata: {{name: p}}, spec: {{{spec}}}}}"
+    ))
+}
+
+fn faults(text: &str) -> Vec<String> {
     let read = documents::read(&"f".into(), text.as_bytes());
     assert!(read.faults.is_empty(), "{:?}", read.faults);
     let mut next = ids();
@@ -37,10 +42,58 @@ fn pod(fields: &str) -> String {
 }
 
 #[test]
+fn k3_a_name_has_at_most_253_characters() {
+    let named = |name: &str| {
+        let text = format!(
+            "{{apiVersion: v1, kind: Pod, metadata: {{name: {name}}}, spec: {{containers: [{{name: c, image: i}}]}}}}"
+        );
+        faults(&text)
+    };
+    assert_eq!(named(&"a".repeat(253)), Vec::<String>::new());
+    let long = "a".repeat(254);
+    assert_eq!(
+        named(&long),
+        [format!(
+            r#"metadata.name: Invalid value: "{long}": must be no more than 253 characters"#
+        )]
+    );
+}
+
+#[test]
 fn k8_a_dotted_name_is_told_about_its_dots() {
     assert_eq!(
         said("containers: [{name: a.b, image: i}]"),
         [r#"spec.containers[0].name: Invalid value: "a.b": must not contain dots"#]
+    );
+}
+
+#[test]
+fn k10_a_container_has_an_image() {
+    let required = "spec.containers[0].image: Required value";
+    assert_eq!(said("containers: [{name: c}]"), [required]);
+    assert_eq!(said("containers: [{name: c, image: ''}]"), [required]);
+    assert_eq!(said("containers: [{name: c, image: null}]"), [required]);
+    assert_eq!(
+        said("initContainers: [{name: i}], containers: [{name: c, image: i}]"),
+        ["spec.initContainers[0].image: Required value"]
+    );
+    assert_eq!(
+        said("containers: [{name: c, image: ' i '}]"),
+        [
+            r#"spec.containers[0].image: Invalid value: " i ": must not have leading or trailing whitespace"#
+        ]
+    );
+}
+
+#[test]
+fn k13_a_dns_policy_is_one_of_four() {
+    assert_eq!(
+        pod("dnsPolicy: X"),
+        r#"dnsPolicy: Unsupported value: "X": supported values: "ClusterFirstWithHostNet", "ClusterFirst", "Default", "None""#
+    );
+    assert_eq!(
+        pod("dnsPolicy: clusterFirst"),
+        r#"dnsPolicy: Unsupported value: "clusterFirst": supported values: "ClusterFirstWithHostNet", "ClusterFirst", "Default", "None""#
     );
 }
 

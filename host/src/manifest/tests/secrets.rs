@@ -8,7 +8,7 @@ fn read(text: &str) -> Result<LoadedSecret, Vec<String>> {
             Loaded::Secret(one) => Ok(*one),
             other => panic!("{other:?}"),
         },
-        Err(faults) => Err(faults.iter().map(ToString::to_string).collect()),
+        Err(faults) => Err(faults.iter().map(super::said).collect()),
     }
 }
 

@@ -7,7 +7,7 @@ use crate::model::{Protocol, Seconds, ServiceType, SessionAffinity, TargetPort};
 fn read(text: &str) -> Result<Vec<Loaded>, Vec<String>> {
     let mut next = ids();
     let read = load("f.yaml", text.as_bytes(), &mut next, now());
-    read.map_err(|faults| faults.iter().map(ToString::to_string).collect())
+    read.map_err(|faults| faults.iter().map(super::said).collect())
 }
 
 fn assigned(text: &str) -> Result<Vec<LoadedService>, Vec<String>> {
@@ -17,7 +17,7 @@ fn assigned(text: &str) -> Result<Vec<LoadedService>, Vec<String>> {
     });
     let mut addresses = Addresses::new("10.89.0.0/16".parse().unwrap()).unwrap();
     let assigned = addresses.assign(drafts.collect(), now());
-    assigned.map_err(|faults| faults.iter().map(ToString::to_string).collect())
+    assigned.map_err(|faults| faults.iter().map(super::said).collect())
 }
 
 fn service(name: &str, spec: &str) -> String {
@@ -230,9 +230,18 @@ fn a_load_balancer_nobody_gives_an_address_is_reached_by_its_node_port() {
 }
 
 #[test]
+fn n11_a_service_that_is_another_name_has_no_address() {
+    let loaded = only("type: ExternalName, externalName: db.example.com., ports: [{port: 80}]");
+    let name = "db.example.com".to_owned();
+    assert_eq!(loaded.service.kind, ServiceType::ExternalName(name));
+    let spec = loaded.object.spec.expect("a spec");
+    assert_eq!((spec.cluster_ip, spec.cluster_ips), (None, None));
+    assert_eq!(loaded.service.ports[0].node_port, None);
+}
+
+#[test]
 fn what_a_service_cannot_do_here_is_refused_with_its_field() {
     for (spec, path) in [
-        ("type: ExternalName, externalName: a.example", "spec.type"),
         (
             "externalIPs: [1.2.3.4], ports: [{port: 80}]",
             "spec.externalIPs",

@@ -20,7 +20,7 @@ fn volumes(list: &str) -> Result<Vec<VolumeSource>, Vec<String>> {
             }
             other => panic!("{other:?}"),
         },
-        Err(faults) => Err(faults.iter().map(ToString::to_string).collect()),
+        Err(faults) => Err(faults.iter().map(super::said).collect()),
     }
 }
 

@@ -16,7 +16,7 @@ mod service;
 mod text;
 mod volumes;
 
-pub(super) use text::IP;
+pub(super) use text::{IP, label_faults};
 
 use std::fmt::Display;
 

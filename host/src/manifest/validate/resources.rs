@@ -6,6 +6,7 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use super::{forms, text};
 use crate::manifest::fault::Faults;
 use crate::manifest::path::Path;
+use crate::manifest::requests::effective;
 use crate::model::Amount;
 
 /// Names that are standard somewhere, though not for containers.
@@ -56,11 +57,7 @@ pub(super) fn pod(path: &Path<'_>, spec: &PodSpec, faults: &mut Faults) {
     lists(path, resources, pod_resource_name, faults);
     let requests = path.field("requests");
     for (name, quantity) in resources.requests.iter().flatten() {
-        let asked = spec
-            .containers
-            .iter()
-            .filter_map(|c| amount(c.resources.as_ref()?.requests.as_ref()?.get(name)?))
-            .reduce(Amount::plus);
+        let asked = effective(spec, name);
         if let (Some(asked), Some(whole)) = (asked, amount(quantity))
             && asked.compare(whole).is_gt()
         {

@@ -54,6 +54,11 @@ fn is_name_part(text: &str) -> bool {
             .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
 }
 
+/// What is wrong with a label.
+pub(in crate::manifest) fn label_faults(key: &str, value: &str) -> Vec<String> {
+    [qualified_name(key), label_value(value)].concat()
+}
+
 /// An RFC 1123 label: names of containers and volumes, hostnames (LBL).
 pub(super) fn label(text: &str) -> Vec<String> {
     let mut out = Vec::new();

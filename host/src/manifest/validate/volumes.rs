@@ -1,6 +1,6 @@
 //! `spec.volumes` (K20–K25).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use k8s_openapi::api::core::v1::{
     DownwardAPIVolumeFile, HostPathVolumeSource, KeyToPath, ProjectedVolumeSource, Volume,
@@ -14,13 +14,13 @@ use crate::model::Amount;
 
 /// The volumes a mount can name: those without a fault.
 pub(super) struct Volumes<'v> {
-    good: Vec<&'v Volume>,
+    good: HashMap<&'v str, &'v Volume>,
 }
 
 impl<'v> Volumes<'v> {
     /// The volume of that name, if there was nothing wrong with it.
     pub(super) fn get(&self, name: &str) -> Option<&'v Volume> {
-        self.good.iter().copied().find(|v| v.name == name)
+        self.good.get(name).copied()
     }
 }
 
@@ -30,7 +30,9 @@ pub(super) fn check<'v>(
     volumes: &'v [Volume],
     faults: &mut Faults,
 ) -> Volumes<'v> {
-    let mut known = Volumes { good: Vec::new() };
+    let mut known = Volumes {
+        good: HashMap::new(),
+    };
     for (at, volume) in volumes.iter().enumerate() {
         let path = path.index(at);
         let before = faults.len();
@@ -45,7 +47,7 @@ pub(super) fn check<'v>(
             faults.duplicate(&name, &volume.name);
         }
         if faults.len() == before {
-            known.good.push(volume);
+            known.good.insert(&volume.name, volume);
         }
     }
     known

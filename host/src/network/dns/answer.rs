@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use hickory_proto::op::{Edns, Header, Message, MessageType, Metadata, OpCode, ResponseCode};
-use hickory_proto::rr::rdata::{A, AAAA, NS, PTR, SOA, SRV, TXT};
+use hickory_proto::rr::rdata::{A, AAAA, CNAME, NS, PTR, SOA, SRV, TXT};
 use hickory_proto::rr::{DNSClass, Name, RData, Record, RecordType};
 use hickory_proto::serialize::binary::{BinDecodable, BinDecoder};
 
@@ -45,6 +45,9 @@ pub(in crate::network) enum Answer {
 pub(in crate::network) struct Question {
     request: Message,
     limit: u16,
+    /// What the name asked for is another name for, if it is: the records that say so, and at their end the name to look up.
+    aliases: Vec<Record>,
+    owner: Name,
     name: String,
 }
 
@@ -86,7 +89,8 @@ pub(in crate::network) fn answer(zone: &Zone<'_>, query: &[u8], transport: Trans
     } else {
         let name = text(question.name());
         let records = Records::new(zone, question.name(), metadata.id);
-        if let Asked::Machine = records.fill(&name, kind, &mut reply) {
+        if let Asked::Machine(owner) = records.fill(&name, kind, &mut reply) {
+            let (name, aliases) = (text(&owner), std::mem::take(&mut reply.answers));
             if !matches!(kind, RecordType::A | RecordType::AAAA) {
                 // The machine's resolver finds addresses only; "no such record" would be a lie.
                 reply.metadata.response_code = ResponseCode::NotImp;
@@ -94,6 +98,8 @@ pub(in crate::network) fn answer(zone: &Zone<'_>, query: &[u8], transport: Trans
                 return Answer::Outside(Box::new(Question {
                     request,
                     limit,
+                    aliases,
+                    owner,
                     name,
                 }));
             } else {
@@ -114,6 +120,7 @@ impl Question {
     pub(in crate::network) fn reply(self, found: Result<Vec<IpAddr>, NetError>) -> Option<Vec<u8>> {
         let mut reply = reply_to(&self.request);
         let question = self.request.queries.first()?;
+        reply.add_answers(self.aliases);
         match found {
             Ok(ips) => {
                 for ip in ips {
@@ -122,7 +129,7 @@ impl Question {
                         (IpAddr::V6(ip), RecordType::AAAA) => RData::AAAA(AAAA(ip)),
                         _ => continue,
                     };
-                    reply.add_answer(Record::from_rdata(question.name().clone(), TTL, data));
+                    reply.add_answer(Record::from_rdata(self.owner.clone(), TTL, data));
                 }
             }
             Err(error) => {
@@ -183,7 +190,8 @@ fn text(name: &Name) -> String {
 /// Who knows a name.
 enum Asked {
     Zone,
-    Machine,
+    /// Of the name that was asked for, or of what that is another name for.
+    Machine(Name),
 }
 
 struct Records<'z> {
@@ -219,12 +227,29 @@ impl<'z> Records<'z> {
             }
             return Asked::Zone;
         }
-        let found = self.zone.find(name);
+        let (aliases, found) = self.zone.follow(name);
+        let Some(end) = self.add_aliases(reply, &aliases) else {
+            return self.give(name, &found, kind, reply);
+        };
+        // Whoever asks for aliases is not told what they lead to.
+        if is(kind, RecordType::CNAME) {
+            reply.answers.truncate(1);
+            return Asked::Zone;
+        }
+        let records = Records {
+            name: &end,
+            ..*self
+        };
+        records.give(&text(&end), &found, kind, reply)
+    }
+
+    /// What was found at the name.
+    fn give(&self, name: &str, found: &Found, kind: RecordType, reply: &mut Message) -> Asked {
         let apex = name == self.zone.name;
-        match &found {
+        match found {
             Found::Foreign => {
                 reply.metadata.authoritative = false;
-                return Asked::Machine;
+                return Asked::Machine(self.name.clone());
             }
             Found::Addresses(ips) if is(kind, RecordType::A) => {
                 let mut ips = ips.clone();
@@ -250,7 +275,11 @@ impl<'z> Records<'z> {
                 self.add(reply, self.start_of_authority());
             }
             Found::Nothing => reply.metadata.response_code = ResponseCode::NXDomain,
-            Found::Addresses(_) | Found::Ports(_) | Found::Text(_) | Found::Empty => {}
+            Found::Addresses(_)
+            | Found::Ports(_)
+            | Found::Text(_)
+            | Found::Alias(_)
+            | Found::Empty => {}
         }
         if reply.answers.is_empty() && self.zone.contains(name) {
             // How long "no" may be remembered (RFC 2308, 3).
@@ -264,6 +293,19 @@ impl<'z> Records<'z> {
     fn add(&self, reply: &mut Message, data: impl IntoIterator<Item = RData>) {
         let record = |data| Record::from_rdata(self.name.clone(), TTL, data);
         reply.add_answers(data.into_iter().map(record));
+    }
+
+    /// Tells of each alias from the name on, and gives the last of them.
+    fn add_aliases(&self, reply: &mut Message, aliases: &[String]) -> Option<Name> {
+        let mut end = None;
+        for alias in aliases {
+            let next = absolute(alias)?;
+            let owner = end.unwrap_or_else(|| self.name.clone());
+            let data = RData::CNAME(CNAME(next.clone()));
+            reply.add_answer(Record::from_rdata(owner, TTL, data));
+            end = Some(next);
+        }
+        end
     }
 
     fn add_ports(&self, reply: &mut Message, targets: &[Target]) {

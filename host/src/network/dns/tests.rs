@@ -66,6 +66,62 @@ fn n13_a_service_has_its_address_and_the_question_comes_back_as_it_was_spelt() {
     assert_eq!(reply.answers[0].ttl, 5);
 }
 
+/// A Service `name` of the namespace `shop` that is another name for that one.
+fn alias(name: &str, of: &str) -> Arc<Service> {
+    let mut service = service(name, "shop", None);
+    service.external_name = Some(of.to_owned());
+    Arc::new(service)
+}
+
+#[test]
+fn n13_an_external_name_is_an_alias() {
+    let mut all = services();
+    all.push(alias("far", "db.example.com"));
+    all.push(alias("near", "web.shop.svc.cluster.local"));
+    all.push(alias("egg", "hen.shop.svc.cluster.local"));
+    all.push(alias("hen", "egg.shop.svc.cluster.local"));
+    let ask = |name: &str, kind: T| {
+        let name = format!("{name}.shop.svc.cluster.local.");
+        ask_of(&all, &query(&name, kind), Transport::Udp)
+    };
+    for kind in [T::CNAME, T::ANY] {
+        assert_eq!(data(&ask("far", kind)), ["db.example.com."]);
+        assert_eq!(data(&ask("near", kind)), ["web.shop.svc.cluster.local."]);
+    }
+    let reply = ask("near", T::A);
+    let owners: Vec<_> = reply.answers.iter().map(|r| r.name.to_ascii()).collect();
+    assert_eq!(
+        owners,
+        [
+            "near.shop.svc.cluster.local.",
+            "web.shop.svc.cluster.local."
+        ]
+    );
+    assert_eq!(reply.answers[0].record_type(), T::CNAME);
+    assert_eq!(reply.answers[1].record_type(), T::A);
+    let endless = ask("egg", T::A);
+    assert_eq!(endless.response_code, ResponseCode::NXDomain);
+}
+
+#[test]
+fn n13_an_alias_for_a_name_elsewhere_is_told_with_what_the_machine_says_of_that() {
+    let all = [alias("far", "db.example.com")];
+    let asked = query("far.shop.svc.cluster.local.", T::A);
+    let asked = asked.to_vec().expect("a query");
+    let Answer::Outside(question) = answer(&zone(&all), &asked, Transport::Udp) else {
+        panic!("it is elsewhere");
+    };
+    assert_eq!(question.name(), "db.example.com");
+    let reply = question
+        .reply(Ok(vec![[192, 0, 2, 7].into()]))
+        .expect("a reply");
+    let reply = Message::from_vec(&reply).expect("a reply");
+    let told: Vec<_> = reply.answers.iter().map(ToString::to_string).collect();
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told[0].starts_with("far.shop") && told[0].ends_with("CNAME db.example.com."));
+    assert!(told[1].starts_with("db.example.com.") && told[1].ends_with("A 192.0.2.7"));
+}
+
 #[test]
 fn n13_a_headless_service_has_its_ready_endpoints_in_turns() {
     let services = services();

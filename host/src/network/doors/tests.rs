@@ -31,7 +31,7 @@ fn pod(switch: &Arc<Switch>, name: &str) -> Arc<PodNetwork> {
 }
 
 fn listen(net: &Arc<PodNetwork>, at: [u8; 4], port: u16) -> TcpListener {
-    let mut socket = TcpSocket::new(net, Family::V4).unwrap();
+    let mut socket = TcpSocket::new(net, Family::V4, None).unwrap();
     socket.bind((at, port).into()).unwrap();
     socket.listen(128).unwrap()
 }
@@ -219,7 +219,7 @@ async fn a_closed_door_frees_its_port_and_ends_its_connections() {
 }
 
 fn bind_udp(net: &Arc<PodNetwork>, port: u16) -> UdpSocket {
-    let socket = UdpSocket::new(net, Family::V4).unwrap();
+    let socket = UdpSocket::new(net, Family::V4, None).unwrap();
     socket.bind(([0, 0, 0, 0], port).into()).unwrap();
     socket
 }

@@ -38,7 +38,7 @@ async fn soon<T>(what: impl Future<Output = T>) -> T {
 }
 
 async fn connect(net: &Arc<PodNetwork>, to: SocketAddr) -> Result<TcpStream, NetError> {
-    let mut socket = TcpSocket::new(net, Family::V4)?;
+    let mut socket = TcpSocket::new(net, Family::V4, None)?;
     soon(socket.connect(to)?).await
 }
 
@@ -142,7 +142,7 @@ async fn a_pod_gets_so_many_connections_and_no_more() {
 }
 
 fn bind_udp(net: &Arc<PodNetwork>) -> UdpSocket {
-    let socket = UdpSocket::new(net, Family::V4).unwrap();
+    let socket = UdpSocket::new(net, Family::V4, None).unwrap();
     socket.bind(([0, 0, 0, 0], 0).into()).unwrap();
     socket
 }
@@ -361,7 +361,7 @@ async fn a_socket_that_is_closed_takes_its_way_back_with_it() {
     let to = server.local_addr().unwrap().port();
     let net = pod("host");
     let here: SocketAddr = ([0, 0, 0, 0], 7777).into();
-    let old = UdpSocket::new(&net, Family::V4).unwrap();
+    let old = UdpSocket::new(&net, Family::V4, None).unwrap();
     old.bind(here).unwrap();
     let ask = async |socket: &UdpSocket| {
         let sent = socket.send(Bytes::from_static(b"who"), Some(host(&net, to)));
@@ -372,7 +372,7 @@ async fn a_socket_that_is_closed_takes_its_way_back_with_it() {
     drop(old);
     assert!(net.outside().flows.len() == 0);
     // Whoever has the port next does not get what was meant for another.
-    let next = UdpSocket::new(&net, Family::V4).unwrap();
+    let next = UdpSocket::new(&net, Family::V4, None).unwrap();
     next.bind(here).unwrap();
     server.send_to(b"late", from).await.unwrap();
     let from = ask(&next).await;

@@ -8,7 +8,7 @@ fn flood(net: &Arc<PodNetwork>, remote: SocketAddr, count: usize) -> (Vec<Connec
     let mut held = Vec::new();
     let mut refused = 0;
     for _ in 0..count {
-        match TcpSocket::new(net, Family::V4).and_then(|mut socket| socket.connect(remote)) {
+        match TcpSocket::new(net, Family::V4, None).and_then(|mut socket| socket.connect(remote)) {
             Ok(connecting) => held.push(connecting),
             Err(error) => {
                 assert!(matches!(
@@ -59,7 +59,7 @@ async fn a_pod_has_so_many_sockets_and_no_more() {
     let listener = listen(&a, "0.0.0.0:80");
     let mut held = Vec::new();
     let error = loop {
-        match UdpSocket::new(&a, Family::V4) {
+        match UdpSocket::new(&a, Family::V4, None) {
             Ok(socket) => held.push(socket),
             Err(error) => break error,
         }
@@ -72,7 +72,7 @@ async fn a_pod_has_so_many_sockets_and_no_more() {
     connect(&b, at(&a, 80)).await.unwrap();
     listener.accept().await.unwrap();
     drop(held);
-    TcpSocket::new(&a, Family::V4).unwrap();
+    TcpSocket::new(&a, Family::V4, None).unwrap();
 }
 
 #[tokio::test]
@@ -164,7 +164,7 @@ fn pods_that_come_and_go_amid_traffic_leave_nothing_behind() {
                         if let Ok(listener) = &listener {
                             let remote = at(&net, listener.local_address().port());
                             for _ in 0..3 {
-                                let socket = TcpSocket::new(&other, Family::V4);
+                                let socket = TcpSocket::new(&other, Family::V4, None);
                                 held.extend(socket.and_then(|mut socket| socket.connect(remote)));
                             }
                             tokio::task::yield_now().await;

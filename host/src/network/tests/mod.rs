@@ -63,7 +63,7 @@ fn family(address: SocketAddr) -> Family {
 }
 
 fn bind(net: &Arc<PodNetwork>, local: SocketAddr) -> Result<TcpSocket, NetError> {
-    let mut socket = TcpSocket::new(net, family(local))?;
+    let mut socket = TcpSocket::new(net, family(local), None)?;
     socket.bind(local)?;
     Ok(socket)
 }
@@ -73,7 +73,9 @@ fn listen(net: &Arc<PodNetwork>, local: &str) -> TcpListener {
 }
 
 async fn connect(net: &Arc<PodNetwork>, remote: SocketAddr) -> Result<TcpStream, NetError> {
-    TcpSocket::new(net, family(remote))?.connect(remote)?.await
+    TcpSocket::new(net, family(remote), None)?
+        .connect(remote)?
+        .await
 }
 
 /// A connection within a pod: the side that connected, the side that accepted.
@@ -84,7 +86,7 @@ async fn connected(net: &Arc<PodNetwork>) -> (TcpStream, TcpStream) {
 }
 
 fn udp(net: &Arc<PodNetwork>, local: SocketAddr) -> UdpSocket {
-    let socket = UdpSocket::new(net, family(local)).unwrap();
+    let socket = UdpSocket::new(net, family(local), None).unwrap();
     socket.bind(local).unwrap();
     socket
 }

@@ -30,7 +30,7 @@ fn a_socket_binds_to_its_pods_addresses_only() {
         let error = bind(&net, address(bad)).unwrap_err();
         assert_eq!(error, NetError::AddressNotBindable, "{bad}");
     }
-    let mut v6 = TcpSocket::new(&net, Family::V6).unwrap();
+    let mut v6 = TcpSocket::new(&net, Family::V6, None).unwrap();
     assert_eq!(
         v6.bind(address("127.0.0.1:1")),
         Err(NetError::InvalidArgument)

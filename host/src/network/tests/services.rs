@@ -36,6 +36,7 @@ fn service(endpoints: &[(&Arc<PodNetwork>, bool)]) -> Service {
             .collect(),
         publish_not_ready: false,
         client_ip_affinity: None,
+        external_name: None,
     }
 }
 

@@ -135,7 +135,7 @@ async fn a_pod_that_goes_resets_everything_it_has_open() {
         Err(NetError::Unreachable)
     );
     assert_eq!(
-        TcpSocket::new(&a, Family::V4).unwrap_err(),
+        TcpSocket::new(&a, Family::V4, None).unwrap_err(),
         NetError::Unreachable
     );
     assert_eq!(

@@ -109,7 +109,7 @@ async fn connecting_to_what_cannot_be_a_peer_is_the_callers_mistake() {
         Some(address("0.0.0.0:1234")),
         "as it was"
     );
-    let mut v6 = TcpSocket::new(&net, Family::V6).unwrap();
+    let mut v6 = TcpSocket::new(&net, Family::V6, None).unwrap();
     for wrong in ["[::ffff:127.0.0.1]:80", "[::]:80", "127.0.0.1:80"] {
         assert_eq!(
             v6.connect(address(wrong)).unwrap_err(),
@@ -396,7 +396,7 @@ async fn a_listener_that_closes_resets_what_is_queued_and_refuses_what_waits() {
         .listen(1)
         .unwrap();
     let queued = connect(&net, address("127.0.0.1:80")).await.unwrap();
-    let mut waits = TcpSocket::new(&net, Family::V4)
+    let mut waits = TcpSocket::new(&net, Family::V4, None)
         .unwrap()
         .connect(address("127.0.0.1:80"))
         .unwrap();

@@ -16,7 +16,7 @@ async fn datagrams_go_between_pods_and_within_one() {
     let switch = network();
     let (a, b) = (pod(&switch, "a"), pod(&switch, "b"));
     let server = udp(&a, address("0.0.0.0:53"));
-    let client = UdpSocket::new(&b, Family::V4).unwrap();
+    let client = UdpSocket::new(&b, Family::V4, None).unwrap();
     client.send(text("question"), Some(at(&a, 53))).unwrap();
     let question = receive(&server).await.unwrap();
     assert_eq!(question.data, "question");

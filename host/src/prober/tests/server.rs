@@ -72,7 +72,7 @@ pub(super) fn redirect(to: &str) -> Answer {
 
 pub(super) fn listen(net: &Arc<PodNetwork>, address: &str) -> TcpListener {
     let address: SocketAddr = address.parse().expect("an address");
-    let mut socket = TcpSocket::new(net, Family::V4).expect("a socket");
+    let mut socket = TcpSocket::new(net, Family::V4, None).expect("a socket");
     socket.bind(address).expect("a free port");
     socket.listen(128).expect("a listener")
 }

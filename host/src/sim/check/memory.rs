@@ -115,7 +115,7 @@ impl Memory {
         let now = self.now;
         self.accepted.get_or_insert(now);
         match event {
-            Event::Tick => {}
+            Event::Tick | Event::Pulling { .. } => {}
             Event::Delete { grace } => {
                 let grace = grace.unwrap_or(self.pod_grace).max(Seconds(1));
                 self.deleted = true;

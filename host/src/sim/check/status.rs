@@ -38,10 +38,10 @@ impl Checker {
         keep(sorted && all, "mains are sorted by name", String::new)?;
         let kept = status.start_time == self.memory.accepted;
         keep(kept, "the start time is the first event's", String::new)?;
-        let observed = status.observed_generation == self.pod.meta.generation;
+        let newer = status.observed_generation - self.pod.meta.generation;
         keep(
-            observed,
-            "the observed generation is the pod's",
+            newer == 0 || (newer == 1 && self.memory.deleted),
+            "the observed generation is the pod's, or its deletion's",
             String::new,
         )
     }

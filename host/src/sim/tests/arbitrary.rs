@@ -55,7 +55,7 @@ fn container(role: Role) -> impl Strategy<Value = Container> {
         Container {
             role,
             pull_policy,
-            restart: own.filter(|_| role != Role::Sidecar),
+            restart: own,
             probes: Probes {
                 startup: startup.then(testing::probe),
                 liveness: None,

@@ -27,6 +27,9 @@ const PATIENCE: Duration = Duration::from_secs(600);
 /// A response's line and headers. It also bounds what one connection buffers.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 
+/// What one write to a body takes at most.
+const BODY_CHUNK_BYTES: usize = 64 * 1024;
+
 /// The rest of a connection, once the response's head is there.
 type Rest = Box<dyn Future<Output = Result<(), Error>> + Send>;
 
@@ -53,6 +56,15 @@ impl WasiHttpHooks for Hooks {
     ) -> Box<dyn Future<Output = Result<(Response<WasiBody>, Rest), Error>> + Send> {
         let container = Arc::clone(&self.process.container);
         Box::new(send(container, request, options.unwrap_or_default()))
+    }
+
+    /// What a guest has written and nobody has taken yet is the host's to keep: little, for a guest may have thousands of bodies open.
+    fn p2_outgoing_body_chunk_size(&mut self) -> usize {
+        BODY_CHUNK_BYTES
+    }
+
+    fn p3_outgoing_body_chunk_size(&mut self) -> usize {
+        BODY_CHUNK_BYTES
     }
 
     fn p2_error_from_hyper(&mut self, _error: &hyper::Error) -> ErrorCode2 {

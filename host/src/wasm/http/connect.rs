@@ -19,10 +19,10 @@ pub(super) fn listen(
     address: SocketAddr,
     backlog: usize,
 ) -> Result<TcpListener, NetError> {
-    let mut socket = TcpSocket::of(
-        &process.container.memory,
+    let mut socket = TcpSocket::new(
         &process.container.host.net,
         Family::V4,
+        Some(&process.container.memory),
     )?;
     socket.bind(address)?;
     socket.listen(backlog)
@@ -55,7 +55,7 @@ async fn attempt(container: &ContainerShared, remote: SocketAddr) -> Result<TcpS
         IpAddr::V4(_) => Family::V4,
         IpAddr::V6(_) => Family::V6,
     };
-    TcpSocket::of(&container.memory, &container.host.net, family)?
+    TcpSocket::new(&container.host.net, family, Some(&container.memory))?
         .connect(remote)?
         .await
 }

@@ -109,7 +109,6 @@ async fn run(
     answer: oneshot::Sender<Answer>,
     place: OwnedSemaphorePermit,
 ) -> bool {
-    let _ticking = server.launch.program.engine.ticking();
     let Instance { mut store, proxy } = instance;
     let cpu = &server.process.container.cpu;
     let handled = match &proxy {

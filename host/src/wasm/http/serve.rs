@@ -210,7 +210,7 @@ mod tests {
         let net = switch
             .attach(PodIdentity::of(&testing::pod()))
             .expect("a pod");
-        let socket = || TcpSocket::new(&Arc::clone(&net), Family::V4).expect("a socket");
+        let socket = || TcpSocket::new(&Arc::clone(&net), Family::V4, None).expect("a socket");
         let mut server = socket();
         server.bind(([127, 0, 0, 1], 80).into()).expect("bound");
         let server = server.listen(1).expect("listens");

@@ -62,7 +62,6 @@ impl Server {
 
     async fn instantiate(&self) -> wasmtime::Result<Instance> {
         let engine = &self.launch.program.engine;
-        let _ticking = engine.ticking();
         let memory = Share::of_request(Arc::clone(&self.process.container.memory));
         let mut store = Guest::store(engine.wasmtime(), &self.process, &self.launch, memory);
         let Entry::Http(pre) = &self.launch.program.entry else {

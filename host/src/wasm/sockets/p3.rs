@@ -64,10 +64,10 @@ impl<T: Send + 'static> types::HostTcpSocketWithStore<T> for Sockets {
         store.with(|mut store| {
             let mut view = store.get();
             let socket = view.tcp3(&this)?;
-            let State::Open(open) = &mut socket.state else {
-                return Err(p3(NetError::InvalidState));
-            };
-            let connecting = open.connect(remote).map_err(p3)?;
+            let connecting = socket
+                .unspent()
+                .and_then(|open| open.connect(remote))
+                .map_err(p3)?;
             socket.state = State::Connecting(connecting);
             SocketResult::Ok(())
         })?;
@@ -92,10 +92,8 @@ impl<T: Send + 'static> types::HostTcpSocketWithStore<T> for Sockets {
         let mut view = store.get();
         let socket = view.tcp3(&this)?;
         let backlog = socket.backlog;
-        let State::Open(open) = &mut socket.state else {
-            return Err(p3(NetError::InvalidState));
-        };
-        let listener = Arc::new(open.listen(backlog).map_err(p3)?);
+        let listening = socket.unspent().and_then(|open| open.listen(backlog));
+        let listener = Arc::new(listening.map_err(p3)?);
         socket.state = State::Listening(Arc::clone(&listener));
         let accepting = Accepting {
             listener,
@@ -164,9 +162,7 @@ impl types::HostTcpSocket for SocketsView<'_> {
         this: Resource<TheirTcp>,
         local_address: IpSocketAddress,
     ) -> SocketResult<()> {
-        let State::Open(open) = &mut self.tcp3(&this)?.state else {
-            return Err(p3(NetError::InvalidState));
-        };
+        let open = self.tcp3(&this)?.unspent().map_err(p3)?;
         open.bind(SocketAddr::from(local_address)).map_err(p3)
     }
 

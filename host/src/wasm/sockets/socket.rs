@@ -53,7 +53,7 @@ impl Socket {
         net: &Arc<PodNetwork>,
         family: Family,
     ) -> Result<Self, NetError> {
-        let socket = TcpSocket::of(memory, net, family)?;
+        let socket = TcpSocket::new(net, family, Some(memory))?;
         Ok(Self::of(State::Open(socket), TcpOptions::default(), family))
     }
 
@@ -94,6 +94,14 @@ impl Socket {
         stream.set_receive_capacity(capacity(&self.options));
         self.state = State::Connected(stream.clone());
         Ok(stream)
+    }
+
+    /// The socket while it neither listens nor is connected.
+    pub(super) fn unspent(&mut self) -> Result<&mut TcpSocket, NetError> {
+        match &mut self.state {
+            State::Open(socket) => Ok(socket),
+            _ => Err(NetError::InvalidState),
+        }
     }
 
     pub(super) fn local_address(&self) -> Option<std::net::SocketAddr> {

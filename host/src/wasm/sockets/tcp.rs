@@ -79,9 +79,7 @@ impl tcp::HostTcpSocket for SocketsView<'_> {
         self.table.get(&network)?;
         let socket = self.socket(&this)?;
         socket.begin()?;
-        let State::Open(open) = &mut socket.state else {
-            return Err(ErrorCode::InvalidState.into());
-        };
+        let open = socket.unspent().map_err(p2)?;
         open.bind(SocketAddr::from(local_address)).map_err(p2)?;
         socket.pending = Some(Operation::Bind);
         Ok(())
@@ -100,9 +98,7 @@ impl tcp::HostTcpSocket for SocketsView<'_> {
         self.table.get(&network)?;
         let socket = self.socket(&this)?;
         socket.begin()?;
-        let State::Open(open) = &mut socket.state else {
-            return Err(ErrorCode::InvalidState.into());
-        };
+        let open = socket.unspent().map_err(p2)?;
         let remote = SocketAddr::from(remote_address);
         socket.state = match open.connect(remote) {
             Ok(connecting) => State::Connecting(connecting),
@@ -142,14 +138,13 @@ impl tcp::HostTcpSocket for SocketsView<'_> {
     async fn start_listen(&mut self, this: Resource<Theirs>) -> SocketResult<()> {
         let socket = self.socket(&this)?;
         socket.begin()?;
-        let State::Open(open) = &mut socket.state else {
-            return Err(ErrorCode::InvalidState.into());
-        };
+        let backlog = socket.backlog;
+        let open = socket.unspent().map_err(p2)?;
         // In WASI 0.2 a socket is bound before it listens.
         if open.local_address().is_none() {
             return Err(ErrorCode::InvalidState.into());
         }
-        let listener = open.listen(socket.backlog).map_err(p2)?;
+        let listener = open.listen(backlog).map_err(p2)?;
         socket.state = State::Listening(Arc::new(listener));
         socket.pending = Some(Operation::Listen);
         Ok(())

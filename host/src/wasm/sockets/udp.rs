@@ -39,7 +39,7 @@ impl Socket {
         family: Family,
     ) -> Result<Self, NetError> {
         Ok(Self {
-            inner: Arc::new(UdpSocket::of(memory, net, family)?),
+            inner: Arc::new(UdpSocket::new(net, family, Some(memory))?),
             options: TcpOptions::default(),
             family,
             binding: false,
