@@ -228,6 +228,9 @@ fn l15_refusals_are_kubectls() {
         unknown.contains("exec: \"\": executable file not found in $PATH"),
         "{unknown}"
     );
+    let long = "x".repeat(100_000);
+    let many = [&["p", "-c", "c", "--", "echo"][..], &[long.as_str(); 12]].concat();
+    assert_eq!(refused(&many), "error: argument list too long\n");
     for usage in [
         &["p"][..],
         &["--", "ls"],
@@ -496,7 +499,7 @@ fn a_deep_data_directory_has_its_socket_too() {
 
 #[test]
 fn a_terminal_edits_lines_and_interrupts_what_the_shell_started() {
-    use peapod::control::{FromCommand, Said, Target, find};
+    use peapod::control::{FromCommand, Said, Size, Target, find};
     async fn read_until(from: &mut FromCommand, wanted: &str) -> String {
         let mut shown = String::new();
         while !shown.contains(wanted) {
@@ -524,6 +527,10 @@ fn a_terminal_edits_lines_and_interrupts_what_the_shell_started() {
             command: vec!["sh".into()],
             stdin: true,
             tty: true,
+            size: Some(Size {
+                columns: 132,
+                rows: 50,
+            }),
         };
         let mut command = client.exec(target).await.expect("it starts");
         let (to, from) = (&mut command.to, &mut command.from);
@@ -531,6 +538,10 @@ fn a_terminal_edits_lines_and_interrupts_what_the_shell_started() {
         to.stdin(b"echo $TERM on\x7fne\r").await.expect("sent");
         let shown = read_until(from, "xterm one\r\n").await;
         assert!(shown.contains("echo $TERM on\x08 \x08ne\r\n"), "{shown:?}");
+        to.stdin(b"sh -c 'echo $COLUMNS by $LINES'\r")
+            .await
+            .expect("sent");
+        read_until(from, "132 by 50\r\n").await;
         to.stdin(b"sleep 500\r").await.expect("sent");
         until("it sleeps", || {
             processes(&place).contains(&"sleep 500".to_owned())
@@ -578,6 +589,7 @@ fn a_thousand_commands_in_a_row_leave_nothing_behind() {
                     command: vec!["echo".into(), number.to_string()],
                     stdin: false,
                     tty: false,
+                    size: None,
                 };
                 let mut command = client.exec(target).await.expect("it starts");
                 let mut output = Vec::new();
@@ -603,4 +615,70 @@ fn a_thousand_commands_in_a_row_leave_nothing_behind() {
     until("their connections are closed", || open_files(pid) <= files);
     let grown = resident_kib(pid).saturating_sub(memory);
     assert!(grown < 4096, "{grown} KiB of 1,000 commands");
+}
+
+#[test]
+fn a_thousand_commands_at_once_run_and_more_are_refused() {
+    use peapod::control::{Said, Target, find};
+    // As many as a container may have processes, its own among them.
+    const PROCESSES: usize = 1024;
+    // Both ends' connections are files.
+    let mut limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    limit.current = limit.maximum;
+    rustix::process::setrlimit(rustix::process::Resource::Nofile, limit).expect("raised");
+    let place = Place::new();
+    let text = format!(
+        "apiVersion: v1\nkind: Pod\nmetadata: {{name: p}}\nspec:\n  terminationGracePeriodSeconds: 1\n  containers:\n  \
+         - {{name: c, image: {}, stdin: true}}\n",
+        guest("cat-stdin").display()
+    );
+    let file = place.file("p.yaml", &text);
+    let running = Running::start(&place, &[file.to_str().expect("plain")]);
+    running.wait_for("{c}: Container started");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    runtime.expect("a runtime").block_on(async {
+        let mut found = find(&place.data_dir(), "default", "p")
+            .await
+            .expect("asked");
+        let (pod, client) = found.pop().expect("the pod");
+        let target = Target {
+            pod: pod.uid,
+            container: "c".into(),
+            command: vec!["cat-stdin".into()],
+            stdin: true,
+            tty: false,
+            size: None,
+        };
+        let mut commands = Vec::new();
+        for _ in 1..PROCESSES {
+            commands.push(client.exec(target.clone()).await.expect("it starts"));
+        }
+        let refused = client.exec(target.clone()).await.err().expect("refused");
+        assert!(
+            refused
+                .to_string()
+                .contains("as many processes as it may have"),
+            "{refused}"
+        );
+        for (number, command) in commands.iter_mut().enumerate() {
+            let text = number.to_string();
+            command.to.stdin(text.as_bytes()).await.expect("sent");
+            command.to.end_stdin().await.expect("sent");
+            let mut output = Vec::new();
+            loop {
+                match command.from.next().await.expect("it goes on") {
+                    Said::Output(peapod::ports::LogStream::Stdout, bytes) => output.extend(bytes),
+                    Said::Output(..) | Said::Read(_) => {}
+                    Said::Exit(code) => {
+                        assert_eq!(code, 0);
+                        break;
+                    }
+                }
+            }
+            assert_eq!(output, text.as_bytes());
+        }
+        client.exec(target).await.expect("there is room again");
+    });
 }

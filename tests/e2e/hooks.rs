@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::harness::{Place, Ran, guest};
+use crate::running::Running;
 
 /// A pod `p`: a sidecar `handler` that writes down what it is asked on port 8080, and a main `c`.
 fn pod(spec: &str, main: &str, hooks: &str) -> String {
@@ -261,6 +262,30 @@ fn e4_a_command_that_exits_with_another_code_than_0_fails_its_hook() {
             .iter()
             .any(|line| line.contains("secret")),
         "E1"
+    );
+}
+
+#[test]
+fn e2_the_toolbox_is_compiled_before_a_container_with_hooks_counts_as_started() {
+    let place = Place::new();
+    // A toolbox that nobody has run yet: the same in another file would be known by its content.
+    let code = place.data_dir().join("cache/code");
+    std::fs::remove_file(&code).expect("the one of all tests");
+    let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec:\n  terminationGracePeriodSeconds: 30\n  containers:\n  - name: c\n    \
+               image: SLEEPY\n    args: [\"600000\"]\n    lifecycle: {preStop: {exec: {command: [sh, -c, 'echo x']}}}\n";
+    let file = place.file("p.yaml", &pod.replace("SLEEPY", &image("sleepy")));
+    let (file, toolbox) = (file.display().to_string(), image("busybox"));
+    let running = Running::start(&place, &["--toolbox", &toolbox, &file]);
+    running.wait_for("{c}: Container started");
+    let compiled = |folder: &std::path::Path| -> usize {
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        let files = entries.flat_map(|folder| std::fs::read_dir(folder.path()));
+        files.flatten().flatten().count()
+    };
+    assert_eq!(
+        compiled(&code),
+        2,
+        "the container's program and the toolbox"
     );
 }
 

@@ -102,6 +102,7 @@ async fn exec(args: Exec, found: Found, container: String, client: &Client) -> a
         command: args.command,
         stdin: args.stdin,
         tty,
+        size: size().filter(|_| tty).map(Into::into),
     };
     let command = match client.exec(target).await {
         Ok(command) => command,

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::ports::TerminalSize;
+
 /// Raised when an older peapod would misunderstand.
 pub(super) const VERSION: u32 = 1;
 
@@ -38,6 +40,30 @@ pub struct Target {
     pub stdin: bool,
     /// Input and output are a terminal.
     pub tty: bool,
+    /// The terminal's size.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<Size>,
+}
+
+/// A terminal's size as it is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Size {
+    /// In characters.
+    pub columns: u16,
+    /// In characters.
+    pub rows: u16,
+}
+
+impl From<Size> for TerminalSize {
+    fn from(Size { columns, rows }: Size) -> Self {
+        Self { columns, rows }
+    }
+}
+
+impl From<TerminalSize> for Size {
+    fn from(TerminalSize { columns, rows }: TerminalSize) -> Self {
+        Self { columns, rows }
+    }
 }
 
 /// The first frame of a server.

@@ -8,9 +8,8 @@ use bytes::Bytes;
 use futures::stream::{SplitSink, SplitStream};
 use futures::{SinkExt as _, StreamExt as _};
 
-use super::ask::{Answer, Ask, ContainerUsage, Found, Hello, Refusal, Target, VERSION};
+use super::ask::{Answer, Ask, ContainerUsage, Found, Hello, Refusal, Size, Target, VERSION};
 use super::frame::{self, CHUNK_BYTES, Kind, WINDOW_BYTES, Wire};
-use super::session::Size;
 use super::socket;
 use crate::ports::{LogStream, TerminalSize};
 
@@ -132,7 +131,12 @@ pub struct Client {
 impl Client {
     /// Starts a command.
     pub async fn exec(&self, target: Target) -> Result<Command, ClientError> {
-        let (answer, wire) = ask_run(&self.run, &Ask::Exec(target)).await?;
+        let asked = ask_run(&self.run, &Ask::Exec(target)).await;
+        let (answer, wire) = asked.map_err(|error| match error.kind() {
+            // It does not fit a frame, and nothing else of a question can be too large.
+            io::ErrorKind::InvalidInput => Refusal::Client("argument list too long".into()).into(),
+            _ => ClientError::Lost(error),
+        })?;
         match answer {
             Answer::Started => {
                 let (to, from) = wire.split();
@@ -192,9 +196,7 @@ impl ToCommand {
 
     /// Tells the terminal's size.
     pub async fn resize(&mut self, size: TerminalSize) -> io::Result<()> {
-        let TerminalSize { columns, rows } = size;
-        let size = Kind::Resize.json(&Size { columns, rows })?;
-        self.to.send(size).await
+        self.to.send(Kind::Resize.json(&Size::from(size))?).await
     }
 }
 

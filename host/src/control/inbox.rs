@@ -1,13 +1,12 @@
 //! Standard input that has arrived and was not read yet.
 
-use std::collections::VecDeque;
 use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use tokio::sync::Notify;
 
-use super::frame::{WINDOW_BYTES, invalid};
+use super::frame::{CHUNK_BYTES, WINDOW_BYTES, invalid};
 
 /// Apart from the connection: whether a client is still there must be seen even while its command reads nothing.
 #[derive(Default)]
@@ -18,8 +17,9 @@ pub(super) struct Inbox {
 
 #[derive(Default)]
 struct State {
-    chunks: VecDeque<Bytes>,
-    /// What arrived and was not read.
+    /// What waits. In one piece: frames of a byte each would else be kept with what it takes to keep them.
+    waiting: BytesMut,
+    /// What arrived and was not read: what waits and what is under way.
     bytes: usize,
     ended: bool,
 }
@@ -30,13 +30,13 @@ impl Inbox {
     }
 
     /// Takes what a client sent; an error if that is more than it may send.
-    pub(super) fn push(&self, bytes: Bytes) -> io::Result<()> {
+    pub(super) fn push(&self, bytes: &[u8]) -> io::Result<()> {
         let mut state = self.state();
         if bytes.is_empty() || state.bytes + bytes.len() > WINDOW_BYTES {
             return Err(invalid("standard input beyond the window"));
         }
         state.bytes += bytes.len();
-        state.chunks.push_back(bytes);
+        state.waiting.extend_from_slice(bytes);
         drop(state);
         self.arrived.notify_one();
         Ok(())
@@ -54,9 +54,12 @@ impl Inbox {
             let arrived = self.arrived.notified();
             {
                 let mut state = self.state();
-                if let Some(chunk) = state.chunks.pop_front() {
-                    return Some(chunk);
+                if !state.waiting.is_empty() {
+                    let len = state.waiting.len().min(CHUNK_BYTES);
+                    return Some(state.waiting.split_to(len).freeze());
                 }
+                // What held it goes once that was read.
+                state.waiting = BytesMut::new();
                 if state.ended {
                     return None;
                 }

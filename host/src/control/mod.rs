@@ -16,6 +16,6 @@ mod socket;
 #[cfg(test)]
 mod tests;
 
-pub use ask::{ContainerUsage, Found, Refusal, Target};
+pub use ask::{ContainerUsage, Found, Refusal, Size, Target};
 pub use client::{Client, ClientError, Command, FromCommand, Said, ToCommand, find, usage};
 pub use server::Server;

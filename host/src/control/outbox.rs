@@ -1,6 +1,7 @@
 //! What waits to be sent to a client: bounded, so that a command that floods is slowed and not kept.
 
 use std::collections::VecDeque;
+use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -22,12 +23,21 @@ pub(super) struct Outbox {
 
 #[derive(Default)]
 struct State {
-    frames: VecDeque<Bytes>,
+    frames: VecDeque<Waiting>,
     bytes: usize,
+    /// Bytes of standard input that were read, of which the client does not know yet.
+    read: usize,
     /// No output any more: the client has gone, or the command has ended and what it left running goes on alone.
     closed: bool,
     /// Nothing at all any more.
     finished: bool,
+}
+
+/// What waits for its turn.
+enum Waiting {
+    Frame(Bytes),
+    /// That input was read; how much, by the time it is sent.
+    Read,
 }
 
 impl Outbox {
@@ -37,7 +47,7 @@ impl Outbox {
 
     fn push(&self, mut state: MutexGuard<'_, State>, frame: Bytes) {
         state.bytes += frame.len();
-        state.frames.push_back(frame);
+        state.frames.push_back(Waiting::Frame(frame));
         drop(state);
         self.arrived.notify_one();
     }
@@ -46,14 +56,21 @@ impl Outbox {
     pub(super) fn start(&self, frame: Bytes) {
         let mut state = self.state();
         state.bytes += frame.len();
-        state.frames.push_front(frame);
+        state.frames.push_front(Waiting::Frame(frame));
         drop(state);
         self.arrived.notify_one();
     }
 
-    /// A frame that is no output. Nobody can have many of them made: each answers something that was bounded.
-    pub(super) fn tell(&self, frame: Bytes) {
-        self.push(self.state(), frame);
+    /// So many bytes of standard input were read. However often that comes, one frame waits: a client that writes byte by byte and never
+    /// reads would else have a frame kept for each.
+    pub(super) fn read(&self, bytes: usize) {
+        let mut state = self.state();
+        if state.read == 0 {
+            state.frames.push_back(Waiting::Read);
+        }
+        state.read += bytes;
+        drop(state);
+        self.arrived.notify_one();
     }
 
     /// The last frame.
@@ -65,19 +82,23 @@ impl Outbox {
     }
 
     /// The next frame; `None` after the last one.
-    pub(super) async fn next(&self) -> Option<Bytes> {
+    pub(super) async fn next(&self) -> Option<io::Result<Bytes>> {
         loop {
             let arrived = self.arrived.notified();
             {
                 let mut state = self.state();
-                if let Some(frame) = state.frames.pop_front() {
-                    state.bytes -= frame.len();
-                    drop(state);
-                    self.drained.notify_waiters();
-                    return Some(frame);
-                }
-                if state.finished {
-                    return None;
+                match state.frames.pop_front() {
+                    Some(Waiting::Frame(frame)) => {
+                        state.bytes -= frame.len();
+                        drop(state);
+                        self.drained.notify_waiters();
+                        return Some(Ok(frame));
+                    }
+                    Some(Waiting::Read) => {
+                        return Some(Kind::Room.json(&std::mem::take(&mut state.read)));
+                    }
+                    None if state.finished => return None,
+                    None => {}
                 }
             }
             arrived.await;

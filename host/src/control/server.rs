@@ -15,7 +15,7 @@ use super::frame::{self, Kind};
 use super::outbox::Outbox;
 use super::{session, socket};
 use crate::model::{Container, ContainerName, PodUid};
-use crate::ports::{Exec, ExecError, ExecRequest, Usage};
+use crate::ports::{Exec, ExecError, ExecRequest, TerminalSize, Usage};
 use crate::store::{ApiStore, Kind as Object, StoredPod};
 use crate::worker::RunningContainers;
 
@@ -161,6 +161,7 @@ impl Host {
             command: target.command,
             stdin: target.stdin,
             tty: target.tty,
+            size: target.size.map(TerminalSize::from),
             output: Arc::clone(outbox) as _,
         };
         let started = self.running.exec(&uid, &container, request).await;

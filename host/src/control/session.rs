@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use futures::{SinkExt as _, StreamExt as _};
 
+use super::ask::Size;
 use super::frame::{self, Kind, Wire};
 use super::inbox::Inbox;
 use super::outbox::Outbox;
-use crate::ports::{Exec, LogSink as _, TerminalSize};
+use crate::ports::{Exec, LogSink as _};
 
 /// Ends the command when nobody waits for it any more, however that comes.
 struct Ends {
@@ -31,7 +32,7 @@ pub(super) async fn run(wire: Wire, exec: Arc<dyn Exec>, outbox: Arc<Outbox>) ->
     let (mut to, mut from) = wire.split();
     let sending = async {
         while let Some(frame) = outbox.next().await {
-            to.send(frame).await?;
+            to.send(frame?).await?;
         }
         // The client hangs up when it has seen the last frame.
         to.close().await
@@ -39,7 +40,7 @@ pub(super) async fn run(wire: Wire, exec: Arc<dyn Exec>, outbox: Arc<Outbox>) ->
     let receiving = async {
         while let Some(frame) = from.next().await {
             match frame::split(frame?)? {
-                (Kind::Stdin, bytes) => inbox.push(bytes)?,
+                (Kind::Stdin, bytes) => inbox.push(&bytes)?,
                 (Kind::StdinEnd, _) => inbox.end(),
                 (Kind::Resize, size) => exec.resize(frame::value::<Size>(&size)?.into()),
                 _ => return Err(frame::invalid("a frame that is not a client's")),
@@ -53,10 +54,10 @@ pub(super) async fn run(wire: Wire, exec: Arc<dyn Exec>, outbox: Arc<Outbox>) ->
             // What a command does not read any more is swallowed; its client may well go on sending.
             let _read = exec.write_stdin(bytes).await;
             inbox.read(len);
-            outbox.tell(Kind::Room.json(&len)?);
+            outbox.read(len);
         }
         exec.close_stdin();
-        Ok::<_, io::Error>(())
+        Ok(())
     };
     let ending = async {
         let exit = exec.wait().await;
@@ -71,18 +72,5 @@ pub(super) async fn run(wire: Wire, exec: Arc<dyn Exec>, outbox: Arc<Outbox>) ->
         sent = sending => sent,
         gone = receiving => gone,
         failed = working => failed,
-    }
-}
-
-/// A terminal's size as it is sent.
-#[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize)]
-pub(super) struct Size {
-    pub(super) columns: u16,
-    pub(super) rows: u16,
-}
-
-impl From<Size> for TerminalSize {
-    fn from(Size { columns, rows }: Size) -> Self {
-        Self { columns, rows }
     }
 }

@@ -21,19 +21,14 @@ pub(super) fn listen(run: &Path) -> io::Result<UnixListener> {
             "others may enter the folder of the control socket",
         ));
     }
-    let listener = near(run, |path| UnixListener::bind(path))?;
+    let listener = UnixListener::bind(Near::to(run)?.path())?;
     fs::set_permissions(run.join(NAME), fs::Permissions::from_mode(0o600))?;
     Ok(listener)
 }
 
-/// Connects to the peapod whose run has that folder.
+/// Connects to the peapod whose run has that folder; an error at once where as many wait already as may, which is so where it was stopped.
 pub(super) async fn connect(run: &Path) -> io::Result<UnixStream> {
-    // What is to be waited for is in the connection, not in the path.
-    let stream = near(run, |path| {
-        let stream = std::os::unix::net::UnixStream::connect(path)?;
-        stream.set_nonblocking(true)?;
-        UnixStream::from_std(stream)
-    })?;
+    let stream = UnixStream::connect(Near::to(run)?.path()).await?;
     if may_answer(&stream)? {
         Ok(stream)
     } else {
@@ -71,22 +66,40 @@ pub(super) fn runs(data_dir: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(paths.filter(|path| path.join(NAME).exists()).collect())
 }
 
-/// Uses the socket of a run, by a shorter path where its own is longer than an address holds.
-fn near<T>(run: &Path, use_it: impl FnOnce(&Path) -> io::Result<T>) -> io::Result<T> {
-    let path = run.join(NAME);
-    if path.as_os_str().len() <= PATH_BYTES_MAX {
-        return use_it(&path);
+/// The socket of a run, by a shorter path where its own is longer than an address holds.
+struct Near {
+    path: PathBuf,
+    /// What the shorter path leads through.
+    _folder: Option<fs::File>,
+}
+
+impl Near {
+    fn to(run: &Path) -> io::Result<Self> {
+        let path = run.join(NAME);
+        if path.as_os_str().len() <= PATH_BYTES_MAX {
+            return Ok(Self {
+                path,
+                _folder: None,
+            });
+        }
+        #[cfg(target_os = "linux")]
+        {
+            use std::os::fd::AsRawFd as _;
+            let folder = fs::File::open(run)?;
+            let link = format!("/proc/self/fd/{}", folder.as_raw_fd());
+            Ok(Self {
+                path: Path::new(&link).join(NAME),
+                _folder: Some(folder),
+            })
+        }
+        #[cfg(not(target_os = "linux"))]
+        Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "the data directory's path is too long for a socket",
+        ))
     }
-    #[cfg(target_os = "linux")]
-    {
-        use std::os::fd::AsRawFd as _;
-        let folder = fs::File::open(run)?;
-        let link = format!("/proc/self/fd/{}", folder.as_raw_fd());
-        use_it(&Path::new(&link).join(NAME))
+
+    fn path(&self) -> &Path {
+        &self.path
     }
-    #[cfg(not(target_os = "linux"))]
-    Err(io::Error::new(
-        io::ErrorKind::InvalidInput,
-        "the data directory's path is too long for a socket",
-    ))
 }

@@ -4,12 +4,13 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures::{SinkExt as _, StreamExt as _};
 use tokio::sync::watch;
 
 use super::ask::Answer;
 use super::frame::{self, Kind, WINDOW_BYTES, Wire};
+use super::inbox::Inbox;
 use super::outbox::Outbox;
 use super::{Refusal, Server, session, socket};
 use crate::model::{Exit, ExitReason, Time};
@@ -133,6 +134,35 @@ async fn a_client_that_goes_is_noticed_while_its_command_reads_nothing() {
 }
 
 #[tokio::test]
+async fn input_byte_by_byte_is_kept_in_one_piece_and_answered_by_one_frame() {
+    let inbox = Inbox::default();
+    for byte in [b"a", b"b", b"c"] {
+        inbox.push(byte).expect("room");
+    }
+    assert_eq!(inbox.next().await.as_deref(), Some(&b"abc"[..]));
+    // A client that never reads what comes back.
+    let outbox = Outbox::default();
+    outbox.write(LogStream::Stdout, b"out");
+    for _ in 0..100_000 {
+        outbox.read(1);
+    }
+    outbox.finish(Kind::Exit.frame(b"0"));
+    let mut kinds = Vec::new();
+    while let Some(frame) = outbox.next().await {
+        let frame = BytesMut::from(frame.expect("a frame").as_ref());
+        kinds.push(frame::split(frame).expect("known"));
+    }
+    assert_eq!(
+        kinds,
+        [
+            (Kind::Stdout, Bytes::from("out")),
+            (Kind::Room, Bytes::from("100000")),
+            (Kind::Exit, Bytes::from("0")),
+        ]
+    );
+}
+
+#[tokio::test]
 async fn more_input_than_the_window_ends_the_session() {
     let fake = Fake::new(false);
     let (mut client, _outbox, task) = session(&fake);
@@ -186,7 +216,7 @@ async fn output_waits_for_its_reader_and_is_swallowed_once_nobody_reads() {
     outbox.write(LogStream::Stdout, b"nobody sees this");
     let mut last = None;
     while let Some(frame) = outbox.next().await {
-        last = Some(frame);
+        last = frame.ok();
     }
     assert_eq!(last, Some(Bytes::from("last")));
 }
@@ -236,6 +266,24 @@ async fn another_version_is_refused_and_nonsense_hung_up_on() {
     assert_eq!(ask(run.path(), "nonsense").await, None);
     let find = r#"{"version":1,"ask":{"find":{"namespace":"default","pod":"p"}}}"#;
     assert_eq!(ask(run.path(), find).await, Some(Answer::Found(None)));
+}
+
+#[tokio::test]
+async fn a_peapod_that_was_stopped_is_not_waited_for() {
+    let folder = folder(0o700);
+    let listener = std::os::unix::net::UnixListener::bind(folder.path().join("control.sock"));
+    let _nobody_accepts = listener.expect("bound");
+    let mut waiting = Vec::new();
+    let error = loop {
+        let connected =
+            tokio::time::timeout(Duration::from_secs(60), socket::connect(folder.path()));
+        match connected.await.expect("an answer at once") {
+            Ok(stream) => waiting.push(stream),
+            Err(error) => break error,
+        }
+        assert!(waiting.len() < 100_000, "more than may wait");
+    };
+    assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock);
 }
 
 #[tokio::test]

@@ -51,6 +51,8 @@ pub struct ExecRequest {
     pub stdin: bool,
     /// Its input and output are a terminal, so there is no standard error of its own.
     pub tty: bool,
+    /// The size that the terminal has now, where it is known.
+    pub size: Option<TerminalSize>,
     /// Where its output goes. It is slowed down when that is full. Closed when the command has ended; what it left running in the background
     /// may write even then.
     pub output: Arc<dyn LogSink>,

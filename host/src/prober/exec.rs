@@ -16,27 +16,48 @@ pub(super) struct Ended {
     pub(super) output: String,
 }
 
-/// Runs a command to its end. It ends with this future, too.
-pub(super) async fn run(
+/// A command that runs. It ends with this, too: one that hangs would else be joined by another at each period.
+pub(super) struct Started {
+    exec: Arc<dyn Exec>,
+    output: Arc<Output>,
+}
+
+/// Starts a command.
+pub(super) async fn start(
     container: &Arc<dyn Container>,
     command: Vec<String>,
-) -> Result<Ended, ExecError> {
+) -> Result<Started, ExecError> {
     let output = Arc::new(Output::default());
     let request = ExecRequest {
         command,
         stdin: false,
         tty: false,
+        size: None,
         output: Arc::clone(&output) as Arc<dyn LogSink>,
     };
-    let exec = OrKilled(container.exec(request).await?);
-    let exit = exec.0.wait().await;
-    Ok(Ended {
-        code: exit.code,
-        output: output.tail(),
-    })
+    let exec = container.exec(request).await?;
+    Ok(Started { exec, output })
 }
 
-/// Runs a probe's command (rule D8).
+impl Started {
+    /// Waits for its end.
+    pub(super) async fn ended(self) -> Ended {
+        let exit = self.exec.wait().await;
+        Ended {
+            code: exit.code,
+            output: self.output.tail(),
+        }
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        self.exec.kill();
+    }
+}
+
+/// Runs a probe's command (rule D8). Its time begins when it runs: to find it may take a component to be compiled, which is to us what the
+/// pull of an image is to a kubelet.
 pub(super) async fn probe(
     container: &Arc<dyn Container>,
     spec: &Spec,
@@ -45,10 +66,13 @@ pub(super) async fn probe(
 ) -> Outcome {
     let command = expanded(spec, command);
     let words = command.join(" ");
-    match tokio::time::timeout(timeout, run(container, command)).await {
-        Ok(Ok(Ended { code: 0, .. })) => Outcome::Success,
-        Ok(Ok(Ended { output, .. })) => Outcome::Failure(output),
-        Ok(Err(error)) => Outcome::Errored(error.to_string()),
+    let started = match start(container, command).await {
+        Ok(started) => started,
+        Err(error) => return Outcome::Errored(error.to_string()),
+    };
+    match tokio::time::timeout(timeout, started.ended()).await {
+        Ok(Ended { code: 0, .. }) => Outcome::Success,
+        Ok(Ended { output, .. }) => Outcome::Failure(output),
         Err(_) => Outcome::Failure(format!(
             "command timed out: {words:?} timed out after {}s",
             timeout.as_secs()
@@ -71,15 +95,6 @@ fn expanded(spec: &Spec, command: &[String]) -> Vec<String> {
     words
         .map(|word| expand(word, |name| known.get(name).copied()))
         .collect()
-}
-
-/// Ends a command nobody waits for any more: one that hangs would else be joined by another at each period.
-struct OrKilled(Arc<dyn Exec>);
-
-impl Drop for OrKilled {
-    fn drop(&mut self) {
-        self.0.kill();
-    }
 }
 
 /// The beginning of an output. The rest is thrown away, so a command is never slowed down by it.

@@ -39,13 +39,14 @@ pub async fn run_hook(
 
 /// The words are taken as they are: no `$(NAME)` here (rule E4).
 async fn command_ran(instance: &Instance, command: &[String]) -> Result<(), HookFailed> {
-    match exec::run(&instance.container, command.to_vec()).await {
-        Ok(ended) if ended.code == 0 => Ok(()),
-        Ok(ended) => Err(HookFailed(format!(
+    let started = exec::start(&instance.container, command.to_vec()).await;
+    let started = started.map_err(|error| HookFailed(error.to_string()))?;
+    match started.ended().await {
+        ended if ended.code == 0 => Ok(()),
+        ended => Err(HookFailed(format!(
             "command {command:?} exited with {}: {}",
             ended.code, ended.output
         ))),
-        Err(error) => Err(HookFailed(error.to_string())),
     }
 }
 

@@ -7,14 +7,14 @@ use tokio::sync::{OnceCell, watch};
 
 use super::bindings::peapod::pod::process::ErrorCode;
 use super::commands::Commands;
-use super::lookup::Found;
+use super::lookup::{Found, fit};
 use super::mounts::normalise;
 use super::process::{ContainerShared, KILL, Launch, NoProcess, Process};
 use super::program::Program;
 use super::stdio::Stdio;
 use super::stream::Stream;
 use super::terminal::{Key, Terminal};
-use crate::model::{Exit, ExitReason, ImagePullPolicy};
+use crate::model::{Container, Exit, ExitReason, HookHandler, ImagePullPolicy, ProbeHandler};
 use crate::ports::{
     Began, BoxFuture, Clock, Exec, ExecError, ExecRequest, Image, ImageStore, LogSink, LogStream,
     PullError, PullRequest, StartRequest, TerminalSize,
@@ -115,12 +115,16 @@ impl Inside {
         if self.shared.ended() {
             return Err(self.not_running());
         }
+        let env = self.environment(&request);
+        if !fit(&request.command, &env) {
+            return Err(ExecError::Start("argument list too long".into()));
+        }
         let (stdio, input) = streams(&request, &self.shared);
         let (program, args) = self.look_up(request.command, &stdio.stderr).await?;
         let launch = Launch {
             program,
             args,
-            env: self.environment(request.tty),
+            env,
             working_dir: self.working_dir.clone(),
             stdio,
         };
@@ -144,11 +148,48 @@ impl Inside {
         }))
     }
 
-    /// The container's environment; the terminal's kind is what it is for any pod.
-    fn environment(&self, tty: bool) -> Vec<(String, String)> {
+    /// Makes ready what the container's probes and hooks run, before it starts: a toolbox that is compiled at its first use would take its time
+    /// from a hook's grace. What is not found now may be there when it is run, and is told then.
+    pub(super) async fn prepare(&self, container: &Container) {
+        let Container { probes, hooks, .. } = container;
+        let probes = [&probes.startup, &probes.liveness, &probes.readiness];
+        let probes = probes.into_iter().flatten();
+        let probes = probes.filter_map(|probe| match &probe.handler {
+            ProbeHandler::Exec(command) => Some(command),
+            _ => None,
+        });
+        let hooks = [&hooks.post_start, &hooks.pre_stop].into_iter().flatten();
+        let hooks = hooks.filter_map(|hook| match hook {
+            HookHandler::Exec(command) => Some(command),
+            _ => None,
+        });
+        for command in probes.chain(hooks) {
+            let found = self.look_up(command.clone(), &Stream::Null).await;
+            if let Err(error) = found {
+                tracing::debug!(container = self.container, %error, "a probe's or hook's command");
+            }
+        }
+    }
+
+    /// The container's environment; the terminal's kind is what it is for any pod. WASI has no way to ask for its size, so that it is told
+    /// here as shells tell it; a program that starts later in a window of another size is told the old one.
+    fn environment(&self, request: &ExecRequest) -> Vec<(String, String)> {
         let mut env = self.env.clone();
-        if tty && !env.iter().any(|(name, _)| name == "TERM") {
+        if !request.tty {
+            return env;
+        }
+        if !env.iter().any(|(name, _)| name == "TERM") {
             env.push(("TERM".into(), "xterm".into()));
+        }
+        // A terminal that does not know its size says 0.
+        let size = request
+            .size
+            .filter(|size| size.columns > 0 && size.rows > 0);
+        if let Some(TerminalSize { columns, rows }) = size {
+            for (name, value) in [("COLUMNS", columns), ("LINES", rows)] {
+                env.retain(|(other, _)| other != name);
+                env.push((name.into(), value.to_string()));
+            }
         }
         env
     }
@@ -411,7 +452,7 @@ impl Exec for Command {
     }
 
     fn resize(&self, _: TerminalSize) {
-        // WASI has no way to ask for the size; whoever takes signals hears of the change.
+        // There is no way to ask for the size; whoever takes signals hears of the change.
         for process in self.process.container.session(self.process.session()) {
             process.signal(WINCH);
         }

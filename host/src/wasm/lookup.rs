@@ -56,15 +56,7 @@ impl ContainerShared {
         if command.arguments.is_empty() {
             return Err(ErrorCode::Invalid);
         }
-        // Each string costs its header, too: a million empty ones are not nothing.
-        let cost = |text: &String| text.len() + size_of::<String>();
-        let bytes: usize = command.arguments.iter().map(cost).sum::<usize>()
-            + command
-                .environment
-                .iter()
-                .map(|(name, value)| cost(name) + cost(value))
-                .sum::<usize>();
-        if bytes > ARGUMENTS_BYTES_MAX {
+        if !fit(&command.arguments, &command.environment) {
             return Err(ErrorCode::TooBig);
         }
         let mut args = command.arguments;
@@ -218,6 +210,16 @@ impl ContainerShared {
     }
 }
 
+/// Whether a process may have these arguments and this environment.
+pub(super) fn fit(arguments: &[String], environment: &[(String, String)]) -> bool {
+    // Each string costs its header, too: a million empty ones are not nothing.
+    let cost = |text: &String| text.len() + size_of::<String>();
+    let arguments = arguments.iter().map(cost);
+    let environment = environment.iter();
+    let environment = environment.map(|(name, value)| cost(name) + cost(value));
+    arguments.chain(environment).sum::<usize>() <= ARGUMENTS_BYTES_MAX
+}
+
 fn read_start(file: &mut std::fs::File, start: &mut [u8]) -> io::Result<usize> {
     let mut len = 0;
     while len < start.len() {
@@ -244,7 +246,16 @@ fn shebang(line: &[u8]) -> Option<(String, Option<String>)> {
 
 #[cfg(test)]
 mod tests {
-    use super::shebang;
+    use super::{ARGUMENTS_BYTES_MAX, fit, shebang};
+
+    #[test]
+    fn arguments_and_environment_have_a_size_together() {
+        let half = || "x".repeat(ARGUMENTS_BYTES_MAX / 2 - 100);
+        assert!(fit(&[half(), half()], &[]));
+        assert!(!fit(&[half()], &[("A".into(), half() + &"x".repeat(300))]));
+        let empty = vec![String::new(); ARGUMENTS_BYTES_MAX / 16];
+        assert!(!fit(&empty, &[]), "each takes its place, too");
+    }
 
     #[test]
     fn a_script_names_its_interpreter_and_one_argument() {

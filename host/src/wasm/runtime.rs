@@ -73,6 +73,11 @@ impl WasmRuntime {
             allowance,
             request.http_port(),
         );
+        let inside = Inside::new(&shared, &request, &self.toolbox, &self.clock);
+        let spec = request.pod.spec.container(&request.attempt.container);
+        if let Some(spec) = spec {
+            inside.prepare(spec).await;
+        }
         let launch = shared
             .first(
                 request.args.clone(),
@@ -86,7 +91,6 @@ impl WasmRuntime {
             .start(0, launch)
             .map_err(|_| StartError::Run("no first process".into()))?;
         let id = format!("wasm://{}", uuid::Uuid::new_v4().simple());
-        let inside = Inside::new(&shared, &request, &self.toolbox, &self.clock);
         let (ended, exit) = watch::channel(None);
         let clock = Arc::clone(&self.clock);
         tokio::spawn(supervise(shared, Arc::clone(&init), request, clock, ended));

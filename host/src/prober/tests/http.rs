@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio::io::AsyncWriteExt as _;
+
 use super::super::Outcome;
 use super::super::http::Get;
 use super::server::{answer, listen, redirect, secure_web, web};
@@ -132,6 +134,25 @@ async fn d9_a_server_that_hangs_up_fails() {
         text.starts_with("Get \"http://10.88.0.2:8080/\": "),
         "{text}"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn d9_an_answer_whose_head_never_ends_fails_before_its_time_is_over() {
+    let world = World::new();
+    let listener = listen(&world.host.net, "0.0.0.0:8080");
+    tokio::spawn(async move {
+        while let Ok(stream) = listener.accept().await {
+            let mut io = stream.into_io();
+            let mut sent = &b"HTTP/1.1 200 OK\r\nX-Endless: "[..];
+            while io.write_all(sent).await.is_ok() {
+                sent = &[b'x'; 1024];
+            }
+        }
+    });
+    let begun = tokio::time::Instant::now();
+    let outcome = probe(&world, &to("/")).await;
+    assert!(matches!(outcome, Outcome::Failure(_)), "{outcome:?}");
+    assert_eq!(begun.elapsed(), Duration::ZERO);
 }
 
 #[tokio::test(start_paused = true)]

@@ -40,6 +40,8 @@ enum Act {
     Exit(&'static str, i32),
     /// Runs until it is killed.
     Hang,
+    /// Succeeds, once what it runs was compiled for so long.
+    Compiled(Duration),
     /// Cannot be run.
     Missing,
 }
@@ -97,6 +99,10 @@ impl Container for Fake {
             let code = match act.unwrap_or(Act::Exit("", 0)) {
                 Act::Missing => return Err(ExecError::NotFound(command)),
                 Act::Hang => None,
+                Act::Compiled(time) => {
+                    tokio::time::sleep(time).await;
+                    Some(0)
+                }
                 Act::Exit(text, code) => {
                     request.output.write(LogStream::Stdout, text.as_bytes());
                     Some(code)

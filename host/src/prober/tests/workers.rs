@@ -99,6 +99,32 @@ async fn d3_ticks_come_at_the_workers_own_rhythm_once_the_container_runs() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn d3_workers_that_begin_one_after_the_other_tick_together() {
+    let clock = clock();
+    let begun = tokio::time::Instant::now();
+    let mut tests = Vec::new();
+    for _ in 0..8 {
+        tokio::time::sleep(Duration::from_millis(4)).await;
+        let world = World::of(Fake::of(&[Act::Exit("", 1)]));
+        let pod = with(&world.pod, Liveness, exec());
+        tests.push((PodProbes::start(&pod, &clock).expect("a probe"), world));
+    }
+    let at = Time::from_unix_secs(1_000_000);
+    for (probes, world) in &tests {
+        let sight = Sight {
+            running: Some((world.instance(0), at)),
+            started: true,
+            ..Sight::default()
+        };
+        probes.show(&"c".into(), sight);
+    }
+    for (probes, _) in &mut tests {
+        assert!(probes.report().await.is_some());
+        assert_eq!(begun.elapsed().as_millis(), 50);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn d3_the_initial_delay_is_counted_from_the_start_of_the_instance() {
     let probe = Probe {
         period: Seconds(1),
@@ -224,6 +250,19 @@ async fn d8_a_command_that_takes_too_long_is_ended_and_has_failed() {
     );
     assert_eq!(test.world.fake.killed(), 1);
     assert_eq!(test.next().await, told(10, "c#0 Startup true"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn d8_a_commands_time_begins_when_it_runs() {
+    let fake = Fake::of(&[Act::Compiled(25 * SECOND), Act::Exit("ill", 1)]);
+    let mut test = Test::new(World::of(fake), Liveness, exec());
+    test.show(test.sight(0));
+    assert_eq!(
+        test.next().await,
+        told(25, "Unhealthy: Liveness probe failed: ill"),
+        "the first ended well, and the next is late"
+    );
+    assert_eq!(test.world.fake.commands().len(), 2);
 }
 
 #[tokio::test(start_paused = true)]

@@ -181,6 +181,7 @@ fn command(words: &str) -> ExecRequest {
         command: words.split_whitespace().map(str::to_owned).collect(),
         stdin: false,
         tty: false,
+        size: None,
         output: Arc::new(Tail),
     }
 }
