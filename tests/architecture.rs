@@ -17,13 +17,13 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("budget", &["model"]),
     ("network", &["model", "budget"]),
     ("ipc", &["model"]),
-    ("ports", &["model", "network", "ipc"]),
+    ("ports", &["model", "budget", "network", "ipc"]),
     ("sandbox", &["model", "ports", "network", "ipc"]),
     ("controllers", &["model", "store", "network"]),
     ("images", &["model", "ports", "layers", "tree"]),
     ("tree", &[]),
     ("layers", &[]),
-    ("volumes", &["model", "ports", "tree", "layers"]),
+    ("volumes", &["model", "ports", "tree", "layers", "budget"]),
     (
         "wasm",
         &[

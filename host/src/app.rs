@@ -147,7 +147,6 @@ impl App {
                     Arc::new(move || memory.upgrade()?.pods())
                 },
                 configs: Arc::clone(&store) as Arc<dyn ConfigSource>,
-                images: Arc::clone(&images),
                 clock: Arc::clone(&clock),
                 machine: settings.allocatable,
             })),

@@ -638,3 +638,36 @@ fn a_secret_is_not_printed_with_the_objects_of_a_run() {
         1
     );
 }
+
+/// A pod whose init container writes `lines` to a file, and whose main shows the variable `X` that comes from there.
+fn from_file(lines: &str, key: &str, more: &str) -> String {
+    let from = format!("{{volumeName: v, path: app.env, key: {key}{more}}}");
+    let spec = format!(
+        "volumes: [{{name: v, emptyDir: {{}}}}], initContainers: [{{name: i, image: 'busybox:1', \
+         volumeMounts: [{{name: v, mountPath: /data}}], command: [sh, -c, \"printf \\\"{lines}\\\" > /data/app.env\"]}}],"
+    );
+    let container = format!(
+        "env: [{{name: X, valueFrom: {{fileKeyRef: {from}}}}}], command: [sh, -c, 'echo \"<$X>${{X+set}}\"']"
+    );
+    pod("", &spec, &container)
+}
+
+// conformance: [sig-node] FileKeyRef should be consumable via FileKeyRef (file_key.go)
+#[test]
+fn h3_a_variable_comes_from_a_file_that_an_init_container_wrote() {
+    let pod = from_file("A='1'\\\\nB='two words'\\\\n", "B", "");
+    assert_eq!(lines(&place(), &pod), ["<two words>set"]);
+}
+
+// conformance: [sig-node] FileKeyRef should handle optional keys (file_key.go)
+#[test]
+fn h5_an_optional_key_that_its_file_has_not_is_left_out() {
+    let pod = from_file("A='1'\\\\n", "B", ", optional: true");
+    assert_eq!(lines(&place(), &pod), ["<>"]);
+}
+
+#[test]
+fn h5_a_key_that_its_file_has_not_keeps_the_container_from_starting() {
+    let ran = stuck(&place(), &from_file("A='1'\\\\n", "B", ""), "Error: ");
+    assert!(ran.shows("\"B\" not found in file"), "{}", ran.stderr);
+}

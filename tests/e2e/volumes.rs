@@ -560,3 +560,74 @@ fn g7_a_missing_config_map_or_key_waits_with_kubernetes_words_and_an_optional_on
         assert_eq!(ran.output_of("c"), ["ran"], "{volume}: {}", ran.stderr);
     }
 }
+
+/// Runs a shell in a container that mounts the image `reference` at `/data`, and one file of it over another.
+fn with_image_volume(place: &Place, reference: &str, script: &str) -> Ran {
+    let shell = guest("busybox").display().to_string();
+    let pod = format!(
+        "apiVersion: v1\nkind: Pod\nmetadata: {{name: p}}\nspec:\n  restartPolicy: Never\n  volumes: [{{name: v, image: {{reference: '{reference}'}}}}]\n  \
+         containers:\n  - name: c\n    image: {shell}\n    command: [sh, -c, '{script}']\n    \
+         volumeMounts: [{{name: v, mountPath: /data}}, {{name: v, mountPath: /etc/part, subPath: etc/nginx/mime.types}}]\n"
+    );
+    place.run(&pod, &["--timeout", "60s"])
+}
+
+#[test]
+fn g4_g11_an_image_is_a_volume_that_is_read_only() {
+    let script = "cat /data/etc/nginx/link /etc/part; echo x > /data/new || echo refused; \
+                  echo x > /etc/part || echo refused; rm /data/etc/nginx/same || echo refused";
+    let ran = with_image_volume(&place(), "web:1", script);
+    assert_eq!(ran.phase(), "Succeeded", "{}", ran.stderr);
+    let expected = [
+        "the image's nginx.conf",
+        "the image's mime.types",
+        "refused",
+        "refused",
+        "refused",
+    ];
+    let output = ran.output_of("c");
+    let output: Vec<_> = output
+        .iter()
+        .filter(|line| !line.contains("sh:") && !line.contains("rm:"))
+        .collect();
+    assert_eq!(output, expected, "{}", ran.stderr);
+}
+
+#[test]
+fn i3_an_image_that_cannot_be_had_keeps_the_container_that_mounts_it_waiting() {
+    let ran = with_image_volume(&Place::new(), "none:1", "echo ran");
+    assert!(ran.output_of("c").is_empty());
+    assert!(
+        ran.shows("Failed to pull image \"none:1\""),
+        "{}",
+        ran.stderr
+    );
+    assert!(ran.shows("Error: ErrImagePull"), "{}", ran.stderr);
+    assert!(
+        ran.shows("Back-off pulling image \"none:1\""),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
+fn g2_a_volume_in_memory_that_is_full_says_so_also_through_one_of_its_files() {
+    let shell = guest("busybox").display().to_string();
+    let ran = place().run(
+        &format!(
+            "apiVersion: v1\nkind: Pod\nmetadata: {{name: p}}\nspec:\n  restartPolicy: Never\n  \
+             volumes: [{{name: v, emptyDir: {{medium: Memory, sizeLimit: 4Ki}}}}]\n  \
+             initContainers: [{{name: i, image: {shell}, command: [sh, -c, echo first > /v/f], volumeMounts: [{{name: v, mountPath: /v}}]}}]\n  \
+             containers: [{{name: c, image: 'p3:1', args: [write, etc/nginx/mime.types, {}, write, etc/nginx/mime.types, {}, read, etc/nginx/mime.types], \
+             volumeMounts: [{{name: v, mountPath: /etc/nginx/mime.types, subPath: f}}]}}]\n",
+            "x".repeat(5000),
+            "y".repeat(10)
+        ),
+        &[],
+    );
+    assert_eq!(ran.phase(), "Succeeded", "{}", ran.stderr);
+    let said = ran.output_of("c");
+    assert!(said[0].contains("InsufficientSpace"), "{said:?}");
+    assert!(said[1].ends_with("ok"), "{said:?}");
+    assert!(said[2].ends_with("ok yyyyyyyyyy"), "{said:?}");
+}

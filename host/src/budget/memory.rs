@@ -16,6 +16,7 @@ pub struct Memory {
     /// What is held here is held there, too.
     pod: Option<Arc<Memory>>,
     alarm: OnceLock<Alarm>,
+    look: OnceLock<Alarm>,
 }
 
 /// Tells whoever runs the container that it is to end.
@@ -61,13 +62,58 @@ impl Memory {
         true
     }
 
+    /// Has it called before memory is refused for good: some that counts may be free by now, unseen. May take and give back.
+    pub fn before_refusal(&self, look: impl Fn() + Send + Sync + 'static) {
+        let _only_the_first_counts = self.look.set(Box::new(look));
+    }
+
+    /// Takes memory whose refusal would be the end of the container.
+    #[must_use]
+    pub fn take_at_last(&self, bytes: u64) -> bool {
+        if self.take(bytes) {
+            return true;
+        }
+        self.look.get().is_some_and(|look| {
+            look();
+            self.take(bytes)
+        })
+    }
+
+    /// What its container leaves behind stays counted in the pod, if that has a limit: there it is to be given back.
+    pub fn leave_to_pod(&self, bytes: u64) -> Option<Arc<Self>> {
+        self.used.fetch_sub(bytes, Ordering::AcqRel);
+        self.pod.clone()
+    }
+
     /// Counts memory that is in use already; past the limit, the alarm is raised.
     pub fn charge(&self, bytes: u64) {
-        let fits = self.count(bytes);
-        let pod_fits = self.pod.as_ref().is_none_or(|pod| pod.count(bytes));
-        if !(fits && pod_fits) {
+        if self.count_all(bytes) || self.exceeded() {
+            return;
+        }
+        if let Some(look) = self.look.get() {
+            look();
+        }
+        if self.is_over() {
             self.exceed();
         }
+    }
+
+    /// The same for who looks itself, and would wait for itself.
+    pub fn charge_unseen(&self, bytes: u64) {
+        if !self.count_all(bytes) {
+            self.exceed();
+        }
+    }
+
+    fn count_all(&self, bytes: u64) -> bool {
+        let fits = self.count(bytes);
+        let pod_fits = self.pod.as_ref().is_none_or(|pod| pod.count(bytes));
+        fits && pod_fits
+    }
+
+    fn is_over(&self) -> bool {
+        let here = self.limit.is_some_and(|limit| self.used() > limit);
+        here || self.pod.as_ref().is_some_and(|pod| pod.is_over())
     }
 
     /// Counts; whether it is within the limit.
@@ -233,6 +279,56 @@ mod tests {
         one.give_back(80);
         assert_eq!(pod.used(), Bytes(0));
         assert_eq!(pod.peak(), Bytes(101));
+    }
+
+    #[test]
+    fn what_would_end_the_container_is_refused_only_after_a_look_at_what_is_free_by_now() {
+        let memory = Memory::new(Some(Bytes(100)));
+        assert!(memory.take(80));
+        let unseen = Arc::downgrade(&memory);
+        let looks = Arc::new(AtomicU32::new(0));
+        let counter = Arc::clone(&looks);
+        memory.before_refusal(move || {
+            if counter.fetch_add(1, Ordering::Relaxed) == 0 {
+                unseen.upgrade().expect("there").give_back(30);
+            }
+        });
+        assert!(memory.take_at_last(20) && looks.load(Ordering::Relaxed) == 0);
+        assert!(!memory.take(10), "others are refused at once");
+        assert!(memory.take_at_last(30));
+        assert!(!memory.take_at_last(1), "nothing was free");
+        assert_eq!(memory.used(), Bytes(100));
+        assert!(!memory.exceeded());
+        memory.charge(1);
+        assert!(memory.exceeded());
+    }
+
+    #[test]
+    fn what_is_in_use_past_the_limit_raises_no_alarm_if_as_much_is_free_by_now() {
+        let memory = Memory::new(Some(Bytes(100)));
+        memory.charge(100);
+        let unseen = Arc::downgrade(&memory);
+        memory.before_refusal(move || unseen.upgrade().expect("there").give_back(50));
+        memory.charge(40);
+        assert!(!memory.exceeded());
+        assert_eq!(memory.used(), Bytes(90));
+        memory.charge_unseen(20);
+        assert!(memory.exceeded(), "who looks itself has looked");
+    }
+
+    #[test]
+    fn what_a_container_leaves_behind_stays_with_its_pod() {
+        let pod = Memory::new(Some(Bytes(100)));
+        let first = Memory::within(Some(Bytes(80)), Some(Arc::clone(&pod)));
+        assert!(first.take(70));
+        let heir = first.leave_to_pod(50).expect("the pod's");
+        first.give_back(20);
+        assert_eq!((first.used(), pod.used()), (Bytes(0), Bytes(50)));
+        let next = Memory::within(Some(Bytes(80)), Some(Arc::clone(&pod)));
+        assert!(!next.take(51) && next.take(50));
+        heir.give_back(50);
+        assert!(next.take(30));
+        assert!(Memory::new(None).leave_to_pod(0).is_none());
     }
 
     #[test]

@@ -70,6 +70,11 @@ impl Retry {
         self.failed_at = Some(now);
     }
 
+    /// The reason of the last failure may be gone: the next try may come at once. Should it fail, the wait is the longer one.
+    pub(super) fn hurry(&mut self) {
+        self.failed_at = None;
+    }
+
     /// When to try again; at once if nothing failed. A success in between changes nothing, so a thing that fails every other
     /// time still waits longer and longer (rule I3).
     pub(super) fn due(&self, backoff: &Backoff) -> Time {

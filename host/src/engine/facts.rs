@@ -13,6 +13,8 @@ pub(super) struct Facts {
     /// Init containers and sidecars in order, then the mains in order.
     pub(super) slots: Vec<Slot>,
     pub(super) volumes: Holding,
+    /// Since when the volumes have been waited for, this time (rule G1).
+    pub(super) volumes_awaited: Option<Time>,
     pub(super) host: Holding,
     pub(super) pod_ip: Option<String>,
     pub(super) host_ip: Option<String>,
@@ -72,6 +74,8 @@ pub(super) struct Outcome {
 pub(super) struct Holding {
     pub(super) state: Hold,
     pub(super) retry: Retry,
+    /// The try that is under way may not have seen the last change: should it fail, the next one follows at once.
+    pub(super) outdated: bool,
 }
 
 /// Whether it is held.
@@ -90,8 +94,12 @@ impl Facts {
     pub(super) fn new(spec: &PodSpec) -> Self {
         Self {
             accepted: None,
-            slots: spec.containers().cloned().map(Slot::new).collect(),
+            slots: spec
+                .containers()
+                .map(|container| Slot::new(container.clone(), spec))
+                .collect(),
             volumes: Holding::default(),
+            volumes_awaited: None,
             host: Holding::default(),
             pod_ip: None,
             host_ip: None,

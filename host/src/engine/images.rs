@@ -1,4 +1,4 @@
-//! Making a container's image present before each of its starts (rules I2 to I4).
+//! Making a container's images present before each of its starts: its own, and those of volumes (rules I2 to I4).
 
 use std::time::Duration;
 
@@ -12,12 +12,11 @@ use crate::model::ImagePullPolicy;
 const NEXT_LOOK: Duration = Duration::from_secs(1);
 
 impl Slot {
-    /// The pull this container's starts ask for.
-    fn pull_effect(&self) -> Effect {
-        Effect::Pull {
-            container: self.spec.name.clone(),
-            image: self.spec.image.clone(),
-            policy: self.spec.pull_policy,
+    /// What is to be pulled next: the images of the volumes it mounts, then its own.
+    fn wanted(&self) -> (Option<&str>, &str, ImagePullPolicy) {
+        match self.images.get(self.pull.of_volumes) {
+            Some(of) => (Some(&of.volume), &of.reference, of.policy),
+            None => (None, &self.spec.image, self.spec.pull_policy),
         }
     }
 
@@ -32,10 +31,17 @@ impl Slot {
             return Progress::Waits;
         }
         self.pull.told = false;
-        if self.spec.pull_policy == ImagePullPolicy::Always {
+        let (volume, image, policy) = self.wanted();
+        let effect = Effect::Pull {
+            container: self.spec.name.clone(),
+            volume: volume.map(str::to_owned),
+            image: image.to_owned(),
+            policy,
+        };
+        if policy == ImagePullPolicy::Always {
             self.tell_of_pulling(desk);
         }
-        desk.ensure(self.pull_effect());
+        desk.ensure(effect);
         Progress::UnderWay
     }
 
@@ -43,7 +49,8 @@ impl Slot {
     pub(super) fn tell_of_pulling(&mut self, desk: &mut Desk<'_>) {
         if !self.pull.told {
             self.pull.told = true;
-            desk.record(notices::pulling(&self.spec));
+            let (_, image, _) = self.wanted();
+            desk.record(notices::pulling(&self.spec, image));
         }
     }
 
@@ -55,9 +62,10 @@ impl Slot {
         if !is_of_pulling(failure) || !desk.has_come(*at + NEXT_LOOK) {
             return;
         }
-        let waiting = notices::pull_back_off_waiting(&self.spec, failure);
+        let (_, image, _) = self.wanted();
+        let waiting = notices::pull_back_off_waiting(image, failure);
         if self.waiting.as_ref() != Some(&waiting) {
-            desk.record(notices::pull_back_off(&self.spec));
+            desk.record(notices::pull_back_off(&self.spec, image));
             desk.record(notices::error(&self.spec, waiting.reason));
             self.waiting = Some(waiting);
         }
@@ -75,9 +83,14 @@ impl Slot {
             }) => {
                 let times = (took, took_with_waiting);
                 self.tell_of_pull(already_present, size, times, desk);
+                self.pull.failure = None;
+                if self.pull.of_volumes < self.images.len() {
+                    self.pull.of_volumes += 1;
+                    return;
+                }
+                self.pull.of_volumes = 0;
                 self.image_id.clone_from(&image_id);
                 self.pull.image = Some(image_id);
-                self.pull.failure = None;
                 return;
             }
             Ok(Output::Unit | Output::Host { .. } | Output::Started { .. }) => Failure {
@@ -90,7 +103,8 @@ impl Slot {
         if is_of_pulling(&failure) {
             self.tell_of_pulling(desk);
         }
-        let (waiting, notice) = notices::pull_failed(&self.spec, &failure);
+        let (_, image, _) = self.wanted();
+        let (waiting, notice) = notices::pull_failed(&self.spec, image, &failure);
         desk.record(notice);
         desk.record(notices::error(&self.spec, waiting.reason));
         self.waiting = Some(waiting);
@@ -105,14 +119,16 @@ impl Slot {
         times: (Duration, Duration),
         desk: &mut Desk<'_>,
     ) {
-        let always = self.spec.pull_policy == ImagePullPolicy::Always;
+        let (_, image, policy) = self.wanted();
+        let always = policy == ImagePullPolicy::Always;
         if already_present && !always {
-            desk.record(notices::already_present(&self.spec));
+            desk.record(notices::already_present(&self.spec, image));
             return;
         }
         // The word that it began may have been overtaken by its end.
+        let image = image.to_owned();
         self.tell_of_pulling(desk);
-        desk.record(notices::pulled(&self.spec, size, times));
+        desk.record(notices::pulled(&self.spec, &image, size, times));
     }
 }
 

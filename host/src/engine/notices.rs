@@ -1,12 +1,13 @@
 //! The texts of notices and waiting reasons (rules B6, B11, D6, E1, I2 to I4, M2), as Kubernetes 1.36 words them.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::restart;
 use super::slot::Waiting;
 use super::terminate::StopCause;
 use super::{Failure, Notice, NoticeKind, ProbeKind};
-use crate::model::{Container, Pod, RestartPolicy};
+use crate::model::{Container, Pod, PodSpec, RestartPolicy};
 
 /// Reason of rule B16.
 pub(super) const DEADLINE_EXCEEDED: &str = "DeadlineExceeded";
@@ -55,6 +56,20 @@ pub(super) fn mount(failure: &Failure) -> Notice {
     about_pod(NoticeKind::Warning, "FailedMount", failure.message.clone())
 }
 
+/// Whoever waits for volumes says which: all that are mounted anywhere, for they come to be together. None if there are none.
+pub(super) fn volumes_awaited(pod: &PodSpec) -> Option<Notice> {
+    let mounts = pod.containers().flat_map(|container| &container.mounts);
+    let names: BTreeSet<&str> = mounts.map(|mount| mount.volume.as_str()).collect();
+    if names.is_empty() {
+        return None;
+    }
+    let names = names.into_iter().collect::<Vec<_>>().join(" ");
+    let text = format!(
+        "Unable to attach or mount volumes: unmounted volumes=[{names}], unattached volumes=[], failed to process volumes=[]: context deadline exceeded"
+    );
+    Some(about_pod(NoticeKind::Warning, "FailedMount", text))
+}
+
 pub(super) fn sandbox(failure: &Failure) -> Notice {
     let text = format!("Failed to create pod sandbox: {}", failure.message);
     about_pod(NoticeKind::Warning, "FailedCreatePodSandBox", text)
@@ -73,15 +88,14 @@ pub(super) fn kill_failed(failure: &Failure) -> Notice {
     about_pod(NoticeKind::Warning, "FailedKillPod", text)
 }
 
-pub(super) fn pulling(container: &Container) -> Notice {
-    let text = format!("Pulling image {:?}", container.image);
+pub(super) fn pulling(container: &Container, image: &str) -> Notice {
+    let text = format!("Pulling image {image:?}");
     about(container, NoticeKind::Normal, "Pulling", text)
 }
 
-pub(super) fn already_present(container: &Container) -> Notice {
+pub(super) fn already_present(container: &Container, image: &str) -> Notice {
     let text = format!(
-        "Container image {:?} already present on machine and can be accessed by the pod",
-        container.image
+        "Container image {image:?} already present on machine and can be accessed by the pod"
     );
     about(container, NoticeKind::Normal, "Pulled", text)
 }
@@ -89,20 +103,23 @@ pub(super) fn already_present(container: &Container) -> Notice {
 /// With how long it took, without and with the wait for its turn.
 pub(super) fn pulled(
     container: &Container,
+    image: &str,
     size: u64,
     (took, with_waiting): (Duration, Duration),
 ) -> Notice {
     let (took, with_waiting) = (go_duration(took), go_duration(with_waiting));
     let text = format!(
-        "Successfully pulled image {:?} in {took} ({with_waiting} including waiting). Image size: {size} bytes.",
-        container.image
+        "Successfully pulled image {image:?} in {took} ({with_waiting} including waiting). Image size: {size} bytes."
     );
     about(container, NoticeKind::Normal, "Pulled", text)
 }
 
 /// What a failed pull shows, and the notice with its detail (rules I2, I3).
-pub(super) fn pull_failed(container: &Container, failure: &Failure) -> (Waiting, Notice) {
-    let image = &container.image;
+pub(super) fn pull_failed(
+    container: &Container,
+    image: &str,
+    failure: &Failure,
+) -> (Waiting, Notice) {
     let (event, text, message) = match failure.reason {
         "ErrImageNeverPull" => {
             let text =
@@ -132,17 +149,14 @@ pub(super) fn pull_failed(container: &Container, failure: &Failure) -> (Waiting,
     (waiting, about(container, NoticeKind::Warning, event, text))
 }
 
-pub(super) fn pull_back_off(container: &Container) -> Notice {
-    let text = format!("Back-off pulling image {:?}", container.image);
+pub(super) fn pull_back_off(container: &Container, image: &str) -> Notice {
+    let text = format!("Back-off pulling image {image:?}");
     about(container, NoticeKind::Normal, "BackOff", text)
 }
 
-pub(super) fn pull_back_off_waiting(container: &Container, failure: &Failure) -> Waiting {
+pub(super) fn pull_back_off_waiting(image: &str, failure: &Failure) -> Waiting {
     let Failure { reason, message } = failure;
-    let text = format!(
-        "Back-off pulling image {:?}: {reason}: {message}",
-        container.image
-    );
+    let text = format!("Back-off pulling image {image:?}: {reason}: {message}");
     Waiting {
         reason: "ImagePullBackOff",
         message: Some(text),
@@ -287,18 +301,18 @@ mod tests {
             reason,
             message: message.into(),
         };
-        let pull = |reason| super::pull_failed(c, &failed(reason, "why")).1;
+        let pull = |reason| super::pull_failed(c, &c.image, &failed(reason, "why")).1;
         let mount = "MountVolume.SetUp failed for volume \"v\" : configmap \"x\" not found";
         let liveness = StopCause::Probe(ProbeKind::Liveness);
         for (notice, kind, reason, message) in [
             (
-                super::pulling(c),
+                super::pulling(c, &c.image),
                 Normal,
                 "Pulling",
                 "Pulling image \"image\"",
             ),
             (
-                super::already_present(c),
+                super::already_present(c, &c.image),
                 Normal,
                 "Pulled",
                 "Container image \"image\" already present on machine and can be accessed by the pod",
@@ -306,6 +320,7 @@ mod tests {
             (
                 super::pulled(
                     c,
+                    &c.image,
                     1234,
                     (Duration::from_millis(1500), Duration::from_millis(1600)),
                 ),
@@ -346,7 +361,7 @@ mod tests {
                 "Back-off restarting failed container c in pod pod_default(uid)",
             ),
             (
-                super::pull_back_off(c),
+                super::pull_back_off(c, &c.image),
                 Normal,
                 "BackOff",
                 "Back-off pulling image \"image\"",

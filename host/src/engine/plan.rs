@@ -1,6 +1,8 @@
 //! Planning: from what is known to what is to be done. Asks for nothing that is in flight, so planning again yields nothing
 //! new until another fact is recorded or a time has come.
 
+use std::time::Duration;
+
 use super::backoff::PATIENT;
 use super::desk::Desk;
 use super::facts::{Facts, Hold, Holding, Outcome, Why};
@@ -32,11 +34,30 @@ pub(super) fn plan(facts: &mut Facts, desk: &mut Desk<'_>) {
     }
 }
 
+/// How long a kubelet waits for volumes before it says so and waits again (rule G1).
+const VOLUMES_AWAITED: Duration = Duration::from_secs(123);
+
 /// Volumes first, then the logical host, then containers (rule A2). Returns whether both are there.
 fn prepare(facts: &mut Facts, desk: &mut Desk<'_>) -> bool {
     let sandbox = desk.config.restarts;
+    await_volumes(facts, desk);
     acquire(&facts.volumes, Effect::MountVolumes, &PATIENT, desk)
         && acquire(&facts.host, Effect::CreateHost, &sandbox, desk)
+}
+
+/// Rule G1. Of volumes that no container mounts nobody says so.
+fn await_volumes(facts: &mut Facts, desk: &mut Desk<'_>) {
+    let Some(notice) = notices::volumes_awaited(&desk.pod.spec) else {
+        return;
+    };
+    if facts.volumes.state == Hold::Absent {
+        let since = *facts.volumes_awaited.get_or_insert(desk.now);
+        if desk.has_come(since + VOLUMES_AWAITED) {
+            desk.record(notice);
+            facts.volumes_awaited = Some(desk.now);
+            desk.wait_until(desk.now + VOLUMES_AWAITED);
+        }
+    }
 }
 
 fn acquire(holding: &Holding, effect: Effect, backoff: &Backoff, desk: &mut Desk<'_>) -> bool {

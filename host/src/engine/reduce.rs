@@ -16,6 +16,11 @@ pub(super) fn reduce(facts: &mut Facts, desk: &mut Desk<'_>, event: Event) {
         Event::Tick => {}
         Event::Delete { grace } => delete(facts, desk, grace),
         Event::Evict { reason, message } => evict(facts, desk, reason, message),
+        Event::VolumesChanged if facts.volumes.state == Hold::Absent => {
+            facts.volumes.outdated = desk.flight().has(&Effect::MountVolumes);
+            facts.volumes.retry.hurry();
+        }
+        Event::VolumesChanged => {}
         Event::Done { id, result } => {
             if let Some(effect) = desk.take(id) {
                 done(facts, desk, effect, result);
@@ -133,6 +138,9 @@ fn acquired(
         }
         Err(failure) => {
             holding.retry.fail(backoff, now);
+            if std::mem::take(&mut holding.outdated) {
+                holding.retry.hurry();
+            }
             Some(failure)
         }
     }

@@ -6,12 +6,16 @@ use super::backoff::{Retry, Series};
 use super::restart::Verdict;
 use super::terminate::{Stop, StopCause};
 use super::{Config, Failure, ProbeKind};
-use crate::model::{Attempt, Container, Exit, ExitReason, PodSpec, Role, Time};
+use crate::model::{
+    Attempt, Container, Exit, ExitReason, ImagePullPolicy, PodSpec, Role, Time, VolumeSource,
+};
 
 /// One container: its specification and the facts about its instances.
 #[derive(Clone, Debug)]
 pub(super) struct Slot {
     pub(super) spec: Container,
+    /// The images of the volumes that it mounts.
+    pub(super) images: Vec<VolumeImage>,
     /// The instance that may be alive: from the moment its start is asked for until its end is known.
     pub(super) current: Option<Instance>,
     /// The newest instance that ended.
@@ -31,9 +35,37 @@ pub(super) struct Slot {
     pub(super) told: Option<Time>,
 }
 
-/// Each start asks for the image anew (rule I2).
+/// An image that is a volume.
+#[derive(Clone, Debug)]
+pub(super) struct VolumeImage {
+    pub(super) volume: String,
+    pub(super) reference: String,
+    pub(super) policy: ImagePullPolicy,
+}
+
+/// The images of the volumes of the pod that the container mounts.
+fn volume_images(container: &Container, pod: &PodSpec) -> Vec<VolumeImage> {
+    let mounted = |name: &str| container.mounts.iter().any(|mount| mount.volume == name);
+    let volumes = pod.volumes.iter().filter(|volume| mounted(&volume.name));
+    volumes
+        .filter_map(|volume| match &volume.source {
+            VolumeSource::Image { reference, policy } => Some(VolumeImage {
+                volume: volume.name.clone(),
+                reference: reference.clone(),
+                policy: *policy,
+            }),
+            VolumeSource::EmptyDir { .. }
+            | VolumeSource::HostPath { .. }
+            | VolumeSource::Files(_) => None,
+        })
+        .collect()
+}
+
+/// Each start asks for the images anew (rule I2).
 #[derive(Clone, Debug, Default)]
 pub(super) struct Pull {
+    /// How many volumes' images the next start has already.
+    pub(super) of_volumes: usize,
     /// What the next start will use.
     pub(super) image: Option<String>,
     /// That the pull under way fetches something was said.
@@ -162,8 +194,9 @@ impl Instance {
 }
 
 impl Slot {
-    pub(super) fn new(spec: Container) -> Self {
+    pub(super) fn new(spec: Container, pod: &PodSpec) -> Self {
         Self {
+            images: volume_images(&spec, pod),
             spec,
             current: None,
             ended: None,

@@ -22,6 +22,8 @@ pub enum Event {
         /// `status.message`.
         message: String,
     },
+    /// Something that the pod's volumes are made of has changed: what could not be mounted before is tried again at once.
+    VolumesChanged,
     /// An effect asked for by [`Action::Run`] ended.
     Done {
         /// Which.
@@ -99,10 +101,12 @@ pub enum Effect {
     MountVolumes,
     /// Create the logical host, what Kubernetes calls the sandbox. Answers [`Output::Host`].
     CreateHost,
-    /// Make the container's image present, by its pull policy. Answers [`Output::Image`].
+    /// Make an image present that the container needs, by its pull policy. Answers [`Output::Image`].
     Pull {
         /// For which container.
         container: ContainerName,
+        /// Which of the pod's volumes has its files from there; the container's own image when absent.
+        volume: Option<String>,
         /// As the manifest spells it.
         image: String,
         /// Its policy (rule I2).

@@ -25,6 +25,8 @@ pub enum EnvValue {
         /// Which amount, in which unit.
         field: ResourceField,
     },
+    /// `fileKeyRef`: from a file of variables that another container wrote.
+    File(FileKey),
     /// `configMapKeyRef` or `secretKeyRef` (rule H5).
     Key {
         /// The object.
@@ -32,6 +34,19 @@ pub enum EnvValue {
         /// `key`
         key: String,
     },
+}
+
+/// A variable in a file of an emptyDir.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileKey {
+    /// `volumeName`; always one of the pod's emptyDirs.
+    pub volume: String,
+    /// `path`: relative, without `..`.
+    pub path: String,
+    /// `key`
+    pub key: String,
+    /// `optional`: without the file or the key there is no variable.
+    pub optional: bool,
 }
 
 /// An entry of `envFrom`: a variable for each key of an object.

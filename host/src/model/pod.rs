@@ -92,6 +92,33 @@ impl PodSpec {
     }
 }
 
+impl PodSpec {
+    /// What all containers together may have of memory, beside what each may: the pod's own limit or, where every container has one, as
+    /// much as can ever run at once (rule J3). What a kubelet gives the pod's cgroup.
+    pub fn memory_limit(&self) -> Option<Bytes> {
+        if let Some(own) = self.resources.memory_limit {
+            return Some(own);
+        }
+        let (mut together, mut most) = (0_u64, 0_u64);
+        for container in self.containers() {
+            let limit = container.resources.memory_limit?.0;
+            match container.role {
+                // Gone when the next one starts.
+                Role::Init => most = most.max(together.saturating_add(limit)),
+                Role::Sidecar | Role::Main => together = together.saturating_add(limit),
+            }
+        }
+        Some(Bytes(most.max(together)))
+    }
+
+    /// Whether a volume's content is memory (rule G2).
+    pub fn has_memory_volume(&self) -> bool {
+        self.volumes.iter().any(|volume| {
+            matches!(&volume.source, VolumeSource::EmptyDir { medium, .. } if *medium == Medium::Memory)
+        })
+    }
+}
+
 /// What a container is to its pod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {

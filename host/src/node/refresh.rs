@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::mpsc;
+
 use super::PodNotice;
 use crate::engine::{Notice, NoticeKind};
 use crate::model::{FileSource, Pod, PodMeta, PodUid, VolumeSource};
@@ -23,6 +25,8 @@ pub(super) struct Refresher {
     volumes: Arc<dyn Volumes>,
     clock: Arc<dyn Clock>,
     tell: Arc<dyn Fn(PodNotice) + Send + Sync>,
+    /// Told of each pod whose objects have changed: its volumes may have waited for just that.
+    waiting: mpsc::UnboundedSender<PodUid>,
     seen: Version,
     pods: HashMap<PodUid, User>,
     users: HashMap<Key, BTreeSet<PodUid>>,
@@ -47,12 +51,14 @@ impl Refresher {
         volumes: Arc<dyn Volumes>,
         clock: Arc<dyn Clock>,
         tell: Arc<dyn Fn(PodNotice) + Send + Sync>,
+        waiting: mpsc::UnboundedSender<PodUid>,
     ) -> Self {
         Self {
             store,
             volumes,
             clock,
             tell,
+            waiting,
             seen: 0,
             pods: HashMap::new(),
             users: HashMap::new(),
@@ -98,6 +104,9 @@ impl Refresher {
                     self.enter(&pod.pod);
                 }
                 self.stale = self.pods.keys().cloned().collect();
+                for pod in &self.stale {
+                    let _ignored = self.waiting.send(pod.clone());
+                }
             }
         }
     }
@@ -124,8 +133,10 @@ impl Refresher {
                     object.namespace().to_owned(),
                     object.name().to_owned(),
                 );
-                self.stale
-                    .extend(self.users.get(&key).into_iter().flatten().cloned());
+                for pod in self.users.get(&key).into_iter().flatten() {
+                    self.stale.insert(pod.clone());
+                    let _ignored = self.waiting.send(pod.clone());
+                }
             }
         }
     }
@@ -222,4 +233,93 @@ fn sources(pod: &Pod) -> impl Iterator<Item = &FileSource> {
 
 fn same(own: &Labels, meta: &PodMeta) -> bool {
     own.0 == meta.labels && own.1 == meta.annotations
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use tokio::sync::mpsc;
+
+    use super::Refresher;
+    use crate::model::{FileSource, Files, Keys, Pod, PodUid, Time, Volume, VolumeSource, testing};
+    use crate::ports::{BoxFuture, Clock, MountError, PodVolumes, Volumes};
+    use crate::store::ApiStore;
+
+    /// Volumes that nobody has, and a clock that stands still.
+    struct Nothing;
+
+    impl Volumes for Nothing {
+        fn mount(
+            &self,
+            _: Pod,
+            _: Arc<Path>,
+        ) -> BoxFuture<'_, Result<Arc<dyn PodVolumes>, MountError>> {
+            Box::pin(std::future::pending())
+        }
+        fn refresh(&self, _: PodUid) -> BoxFuture<'_, Result<(), MountError>> {
+            Box::pin(std::future::ready(Ok(())))
+        }
+        fn exceeded(&self) -> BoxFuture<'_, Vec<(PodUid, String)>> {
+            Box::pin(std::future::ready(Vec::new()))
+        }
+        fn unmount(&self, _: Pod) -> BoxFuture<'_, Result<(), MountError>> {
+            Box::pin(std::future::ready(Ok(())))
+        }
+    }
+
+    impl Clock for Nothing {
+        fn now(&self) -> Time {
+            Time::EPOCH
+        }
+        fn sleep_until(&self, _: Time) -> BoxFuture<'static, ()> {
+            Box::pin(std::future::pending())
+        }
+    }
+
+    #[tokio::test]
+    async fn g7_whoever_waits_for_an_object_is_told_when_it_appears() {
+        let mut pod = testing::pod();
+        let web = Keys {
+            name: "web".into(),
+            items: None,
+            optional: false,
+        };
+        Arc::make_mut(&mut pod.spec).volumes = vec![Volume {
+            name: "v".into(),
+            source: VolumeSource::Files(Files {
+                sources: vec![FileSource::ConfigMap(web)],
+                default_mode: 0o644,
+                in_memory: false,
+            }),
+        }];
+        let store = Arc::new(ApiStore::default());
+        let uid = pod.meta.uid.clone();
+        let base = Path::new("/").into();
+        store
+            .create_pod(pod, Default::default(), base)
+            .expect("added");
+        let (sender, mut told) = mpsc::unbounded_channel();
+        let refresher = Refresher::new(
+            Arc::clone(&store),
+            Arc::new(Nothing),
+            Arc::new(Nothing),
+            Arc::new(|_| {}),
+            sender,
+        );
+        let running = tokio::spawn(refresher.run());
+        let map = testing::config_map("other", &[]);
+        store
+            .create_config_map(map, Default::default())
+            .expect("added");
+        let map = testing::config_map("web", &[]);
+        store
+            .create_config_map(map, Default::default())
+            .expect("added");
+        assert_eq!(told.recv().await, Some(uid));
+        running.abort();
+        let _aborted = running.await;
+        assert_eq!(told.recv().await, None, "once, and not for others");
+    }
 }

@@ -10,7 +10,7 @@ use super::placement::{Placement, Verdict};
 use super::refresh::Refresher;
 use super::usage;
 use crate::engine::{Config, Notice, NoticeKind};
-use crate::model::{NODE_NAME, Pod, PodMeta, PodStatus, PodUid, Time};
+use crate::model::{NODE_NAME, Pod, PodStatus, PodUid, Time};
 use crate::scheduling::{FAILED_SCHEDULING, Labels};
 use crate::store::{ApiStore, ChangeKind, Object, StoredPod, Version};
 use crate::worker::{Order, Ports, Update, Worker};
@@ -29,20 +29,8 @@ pub struct PodNotice {
 /// A pod's worker.
 struct Employed {
     orders: mpsc::UnboundedSender<Order>,
-    /// The metadata it knows.
-    meta: PodMeta,
     /// Its volumes are looked at.
     limited: bool,
-}
-
-impl Employed {
-    /// Passes on the pod's metadata as it is now, if it changed.
-    fn learn(&mut self, meta: &PodMeta) {
-        if (&self.meta.labels, &self.meta.annotations) != (&meta.labels, &meta.annotations) {
-            self.meta = meta.clone();
-            let _ignored = self.orders.send(Order::Update(Box::new(meta.clone())));
-        }
-    }
 }
 
 /// Why a pod is evicted (rule F10).
@@ -88,12 +76,14 @@ impl Node {
     pub async fn run(mut self) {
         let (updates, mut told) = mpsc::unbounded_channel();
         let (full, mut exceeded) = mpsc::unbounded_channel();
+        let (changed, mut waiting) = mpsc::unbounded_channel();
         let (volumes, clock) = (&self.ports.volumes, &self.ports.clock);
         let refresher = Refresher::new(
             Arc::clone(&self.store),
             Arc::clone(volumes),
             Arc::clone(clock),
             Arc::clone(&self.tell),
+            changed,
         );
         self.tasks.spawn(refresher.run());
         let limited = self.limited.subscribe();
@@ -116,6 +106,7 @@ impl Node {
                     }
                 }
                 Some((pod, message)) = exceeded.recv() => self.evict(&pod, message),
+                Some(pod) = waiting.recv() => self.order(&pod, Order::Retry),
                 Some(_) = self.tasks.join_next() => {}
             }
         }
@@ -163,9 +154,6 @@ impl Node {
             .is_some_and(|status| status.phase.is_terminal());
         if ended {
             self.placement.depart(uid);
-        }
-        if let Some(worker) = self.workers.get_mut(uid) {
-            worker.learn(&object.pod.meta);
         }
         match (self.workers.get(uid), object.deletion) {
             (Some(worker), Some((_, grace))) => {
@@ -233,20 +221,18 @@ impl Node {
         if limited {
             self.limited.send_modify(|pods| *pods += 1);
         }
-        let meta = object.pod.meta.clone();
-        let uid = meta.uid.clone();
-        let worker = Employed {
-            orders,
-            meta,
-            limited,
-        };
-        self.workers.insert(uid, worker);
+        let worker = Employed { orders, limited };
+        self.workers.insert(object.pod.meta.uid.clone(), worker);
     }
 
     fn evict(&self, pod: &PodUid, message: String) {
+        let reason = EVICTED;
+        self.order(pod, Order::Evict { reason, message });
+    }
+
+    fn order(&self, pod: &PodUid, order: Order) {
         if let Some(worker) = self.workers.get(pod) {
-            let reason = EVICTED;
-            let _ignored = worker.orders.send(Order::Evict { reason, message });
+            let _ignored = worker.orders.send(order);
         }
     }
 

@@ -1,8 +1,8 @@
 //! The contracts between the shells and the adapters, with their plain request and response types.
 //!
-//! - owns: the traits [`ImageStore`], [`Volumes`], [`ContainerRuntime`], [`LogicalHosts`], [`Container`], [`Exec`], [`LogSink`], [`Logs`], [`Clock`], [`ConfigSource`], [`ServiceSource`]
+//! - owns: the traits [`ImageStore`], [`Volumes`], [`MemoryVolume`], [`ContainerRuntime`], [`LogicalHosts`], [`Container`], [`Exec`], [`LogSink`], [`Logs`], [`Clock`], [`ConfigSource`], [`ServiceSource`]
 //! - never does: anything; there is no logic here beyond small conversions
-//! - talks to: `model`; `network` and `ipc`, whose pods a [`LogicalHost`] carries
+//! - talks to: `model`; `network` and `ipc`, whose pods a [`LogicalHost`] carries; `budget`, whose memory volumes count
 
 mod clock;
 mod config;
@@ -22,4 +22,4 @@ pub use runtime::{
     Container, ContainerRuntime, Exec, ExecError, ExecRequest, Signal, StartError, StartRequest,
     TerminalSize, Usage,
 };
-pub use volumes::{MountError, MountSource, PodVolumes, ReadyMount, Volumes};
+pub use volumes::{MemoryVolume, MountError, MountSource, PodVolumes, ReadyMount, Volumes};

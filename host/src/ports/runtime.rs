@@ -36,7 +36,7 @@ pub trait Container: Send + Sync {
 pub struct Usage {
     /// The time that its guests ran on a processor. What the host does for them (compiling, reading files) is not in it.
     pub cpu: Duration,
-    /// Its memories and tables, and what the host buffers for it: pipes, sockets, requests.
+    /// Its memories and tables, what the host buffers for it (pipes, sockets, requests), and what it wrote to volumes in memory.
     pub memory: model::Bytes,
     /// The most that ever was.
     pub memory_peak: model::Bytes,

@@ -1,10 +1,13 @@
 //! Volumes of a pod.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::{fmt, io};
 
-use super::BoxFuture;
-use crate::model::{Bytes, Container, Pod, PodUid};
+use super::{BoxFuture, Image};
+use crate::budget::Memory;
+use crate::model::{Container, Pod, PodUid};
 
 /// Makes volumes ready and releases them.
 pub trait Volumes: Send + Sync {
@@ -31,11 +34,33 @@ pub trait PodVolumes: Send + Sync {
         container: &Container,
         env: &[(String, String)],
     ) -> Result<Vec<ReadyMount>, MountError>;
+    /// Puts the files of the image into the volume, unless some are there already: before a container that mounts it starts.
+    fn fill(&self, volume: &str, image: Arc<Image>) -> BoxFuture<'_, Result<(), MountError>>;
+    /// The text of a file in a volume; of a file that is too long for it, and of what is no file, none.
+    fn read(&self, volume: &str, path: &str) -> io::Result<String>;
     /// A folder for one instance of a container, made by whoever uses it and gone with the pod.
     fn scratch(&self, container: &Container, attempt: u32) -> PathBuf;
-    /// How much memory the volumes of `medium: Memory` held when they were last looked at: the pod's containers use it together, beside
-    /// their own.
-    fn in_memory(&self) -> Bytes;
+}
+
+/// A volume that is kept in memory (`medium: Memory`, rule G2): what is in it counts as memory of the containers that put it there.
+pub trait MemoryVolume: Send + Sync {
+    /// A container that may write there begins. What nobody was seen to write (folders, names) counts for all of them alike.
+    fn enter(&self, container: &Arc<Memory>);
+    /// It has ended. What it wrote stays, and counts for its pod.
+    fn leave(&self, container: &Arc<Memory>);
+    /// Writes to an open file of the volume at that place, or at its end; says how much fitted. Fails with "no space left on device" when
+    /// nothing does. A container that may not have that much memory is told to end.
+    fn write(
+        &self,
+        container: &Arc<Memory>,
+        file: &File,
+        at: Option<u64>,
+        bytes: &[u8],
+    ) -> io::Result<usize>;
+    /// A file was opened to be written: also without a name it takes memory until it is closed.
+    fn opened(&self, file: &Arc<File>);
+    /// Counts anew: what was removed is free from now on.
+    fn look(&self);
 }
 
 /// What is mounted: opened, so that nobody can put something else in its place.
@@ -48,7 +73,7 @@ pub enum MountSource {
 }
 
 /// A directory or file of the machine, opened, and where the container sees it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct ReadyMount {
     /// `mountPath`, absolute and without `.` or `..`.
     pub path: String,
@@ -56,6 +81,14 @@ pub struct ReadyMount {
     pub source: MountSource,
     /// Writes are refused (rule G13).
     pub read_only: bool,
+    /// The volume, if it is kept in memory and may be written to: this is who writes.
+    pub memory: Option<Arc<dyn MemoryVolume>>,
+}
+
+impl fmt::Debug for ReadyMount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ReadyMount({}, {:?})", self.path, self.source)
+    }
 }
 
 /// Why volumes are not ready.

@@ -86,14 +86,16 @@ fn expanded(spec: &Spec, command: &[String]) -> Vec<String> {
     let known: HashMap<&str, &str> = written
         .map(|variable| match &variable.value {
             EnvValue::Text(text) => (variable.name.as_str(), text.as_str()),
-            EnvValue::Field(_) | EnvValue::Resource { .. } | EnvValue::Key { .. } => {
-                (variable.name.as_str(), "")
-            }
+            EnvValue::Field(_)
+            | EnvValue::Resource { .. }
+            | EnvValue::Key { .. }
+            | EnvValue::File(_) => (variable.name.as_str(), ""),
         })
         .collect();
     let words = command.iter();
     words
-        .map(|word| expand(word, |name| known.get(name).copied()))
+        // What comes to too much stays as it is written: a command that nobody can run either.
+        .map(|word| expand(word, |name| known.get(name).copied()).unwrap_or_else(|_| word.clone()))
         .collect()
 }
 

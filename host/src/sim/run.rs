@@ -116,6 +116,9 @@ impl Simulation {
             let by = Duration::from_secs(self.chance.below(100));
             self.plan(horizon, Happening::SetBack(by));
         }
+        for _ in 0..self.chance.below(3) {
+            self.plan(horizon, Happening::Tell(Event::VolumesChanged));
+        }
     }
 
     fn plan(&mut self, horizon: Duration, what: Happening) {

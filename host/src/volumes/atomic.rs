@@ -34,10 +34,17 @@ pub(super) fn write(dir: &Dir, payload: &Payload, now: Time) -> io::Result<bool>
     let changes = !is_there(dir, payload)?;
     if changes {
         let stamp = fresh(dir, now)?;
-        fill(&dir.open_dir(&stamp)?, payload)?;
-        remove(dir, DATA_TMP)?;
-        symlink(dir, &stamp, DATA_TMP)?;
-        dir.rename(DATA_TMP, dir, DATA)?;
+        let switch = || {
+            fill(&dir.open_dir(&stamp)?, payload)?;
+            remove(dir, DATA_TMP)?;
+            symlink(dir, &stamp, DATA_TMP)?;
+            dir.rename(DATA_TMP, dir, DATA)
+        };
+        if let Err(error) = switch() {
+            // It will be tried again and again: each try's files would stay beside the others.
+            remove(dir, &stamp)?;
+            return Err(error);
+        }
     }
     // New names lead to what is there already, old ones lead nowhere by now: nobody sees a name whose file is missing but in between.
     for name in &names {
@@ -259,6 +266,21 @@ mod tests {
             "an empty one"
         );
         assert_eq!(names(&dir).len(), 2);
+    }
+
+    #[test]
+    fn g5_an_update_that_fails_leaves_what_there_was_and_nothing_else() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let dir = Dir::open_ambient_dir(folder.path(), ambient_authority()).expect("opened");
+        write(&dir, &payload(&[("a", "1")]), Time::EPOCH).expect("written");
+        let before = names(&dir);
+        // One source's file is another's folder.
+        for _ in 0..3 {
+            let broken = payload(&[("a", "2"), ("b", ""), ("b/c", "")]);
+            write(&dir, &broken, Time::EPOCH).expect_err("b is a file");
+        }
+        assert_eq!(names(&dir), before);
+        assert_eq!(dir.read_to_string("a").expect("read"), "1");
     }
 
     #[test]

@@ -2,16 +2,15 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, oneshot};
 
-use super::mounts::PodDirs;
+use super::mounts::{Filled, PodDirs};
 use super::payload::Pinned;
 use super::set_up::{Limited, Live};
 use crate::model::{Allocatable, Pod, PodUid, VolumeSource};
-use crate::ports::{BoxFuture, Clock, ConfigSource, ImageStore, MountError, PodVolumes, Volumes};
+use crate::ports::{BoxFuture, Clock, ConfigSource, MountError, PodVolumes, Volumes};
 
 /// Keeps a folder for each pod under one root, and another in memory for what is not to go to a disk.
 pub struct LocalVolumes {
@@ -26,8 +25,6 @@ pub struct VolumeSettings {
     pub memory: Arc<dyn Fn() -> Option<PathBuf> + Send + Sync>,
     /// ConfigMaps, Secrets and pods' metadata.
     pub configs: Arc<dyn ConfigSource>,
-    /// Images that are volumes.
-    pub images: Arc<dyn ImageStore>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// What a container without a limit is told it has (rule H7).
@@ -48,8 +45,7 @@ pub(super) struct Held {
     pub(super) live: Vec<Live>,
     pub(super) limited: Vec<Limited>,
     pub(super) pinned: Pinned,
-    /// Bytes, when last looked at.
-    pub(super) in_memory: Arc<AtomicU64>,
+    pub(super) filled: Arc<AsyncMutex<Filled>>,
 }
 
 impl LocalVolumes {
@@ -73,12 +69,14 @@ impl Volumes for LocalVolumes {
         let shared = Arc::clone(&self.shared);
         Box::pin(async move {
             let slow = |source: &VolumeSource| match source {
-                VolumeSource::EmptyDir { .. } | VolumeSource::HostPath { .. } => false,
-                VolumeSource::Files(_) | VolumeSource::Image { .. } => true,
+                VolumeSource::EmptyDir { .. }
+                | VolumeSource::HostPath { .. }
+                | VolumeSource::Image { .. } => false,
+                VolumeSource::Files(_) => true,
             };
             if !pod.spec.volumes.iter().any(|volume| slow(&volume.source)) {
                 let mut held = shared.hold(&pod.meta.uid).await;
-                let ready = shared.set_up(&pod, &base_dir, &HashMap::new(), &mut held);
+                let ready = shared.set_up(&pod, &base_dir, &mut held);
                 drop(held);
                 return match ready {
                     Ok(ready) => Ok(Arc::new(ready) as Arc<dyn PodVolumes>),
@@ -133,9 +131,9 @@ impl Volumes for LocalVolumes {
                 let told = pods.into_iter().filter_map(|(uid, held)| {
                     // Whoever is being mounted or released is looked at the next time.
                     let held = held.try_lock().ok()?;
-                    let (limited, in_memory) = (held.limited.clone(), Arc::clone(&held.in_memory));
+                    let limited = held.limited.clone();
                     drop(held);
-                    Some((uid, Limited::exceeded(&limited, &in_memory)?))
+                    Some((uid, Limited::exceeded(&limited)?))
                 });
                 told.collect()
             });
@@ -174,9 +172,7 @@ impl Shared {
     ) -> Result<PodDirs, MountError> {
         // Known from here on: a change that comes later finds the pod, and waits until what was read before it is written.
         let mut held = self.hold(&pod.meta.uid).await;
-        let images = self.images(&pod, &base_dir).await?;
-        let made =
-            tokio::task::spawn_blocking(move || self.set_up(&pod, &base_dir, &images, &mut held));
+        let made = tokio::task::spawn_blocking(move || self.set_up(&pod, &base_dir, &mut held));
         made.await.unwrap_or_else(|_| Err(broken_off()))
     }
 
@@ -190,6 +186,11 @@ impl Shared {
         let held = self.held(&pod);
         let held = match held {
             Some(held) => Some(held.lock_owned().await),
+            None => None,
+        };
+        // Until an image that is being unpacked is there: nothing is to be made in a folder that goes.
+        let _filled = match &held {
+            Some(held) => Some(Arc::clone(&held.filled).lock_owned().await),
             None => None,
         };
         let mut folders = vec![self.folder(&pod)];

@@ -3,7 +3,7 @@
 //! - owns: emptyDir, hostPath, configMap, secret, downwardAPI, projected and image volumes; `subPath`; the folders a pod has on this machine,
 //!   on disk and in memory
 //! - never does: follow a link out of a volume; touch a hostPath's content when the pod goes; watch anything by itself
-//! - talks to: `ports` (implements [`Volumes`](crate::ports::Volumes)) and `model`
+//! - talks to: `ports` (implements [`Volumes`](crate::ports::Volumes)), `model`; `budget`, where what is in memory counts
 
 mod atomic;
 mod downward;
@@ -13,6 +13,7 @@ mod local;
 mod mounts;
 mod payload;
 mod set_up;
+mod space;
 mod sub_path;
 mod usage;
 

@@ -1,9 +1,7 @@
 //! Making a pod's volumes, and filling them again when what they are made of has changed.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
@@ -11,9 +9,10 @@ use cap_std::fs::Dir;
 use super::local::{Held, Shared};
 use super::mounts::{PodDirs, Ready};
 use super::payload::{Pinned, Present, payload};
+use super::space::Space;
 use super::{atomic, host_path, usage};
-use crate::model::{Amount, Bytes, Files, Medium, Pod, Role, SizeLimit, Volume, VolumeSource};
-use crate::ports::{Began, Image, LayerFile, MountError, MountSource, PullRequest};
+use crate::model::{Amount, Bytes, Files, Medium, Pod, SizeLimit, Volume, VolumeSource};
+use crate::ports::{MountError, MountSource};
 
 /// A volume whose files change with what they are made of.
 pub(super) struct Live {
@@ -26,60 +25,38 @@ pub(super) struct Live {
 #[derive(Clone)]
 pub(super) struct Limited {
     volume: String,
-    dir: Arc<Dir>,
-    in_memory: bool,
-    limit: Option<SizeLimit>,
+    held: Holds,
+    limit: SizeLimit,
 }
 
-/// The images of a pod's volumes, by volume.
-pub(super) type Images = HashMap<String, Arc<Image>>;
+/// Who knows how much it holds.
+#[derive(Clone)]
+enum Holds {
+    Dir(Arc<Dir>),
+    Space(Arc<Space>),
+}
 
 impl Shared {
-    /// Makes the images of image volumes present.
-    pub(super) async fn images(
-        &self,
-        pod: &Pod,
-        base_dir: &Arc<Path>,
-    ) -> Result<Images, MountError> {
-        let mut images = Images::new();
-        for volume in &pod.spec.volumes {
-            let VolumeSource::Image { reference, policy } = &volume.source else {
-                continue;
-            };
-            let request = PullRequest {
-                reference: reference.clone(),
-                policy: *policy,
-                base_dir: Arc::clone(base_dir),
-                namespace: pod.meta.namespace.to_string(),
-                secrets: pod.spec.pull_secrets.clone(),
-                began: Began::default(),
-            };
-            let pulled = self.settings.images.ensure(request).await;
-            let pulled = pulled.map_err(|error| failed(volume, error.to_string()))?;
-            images.insert(volume.name.clone(), pulled.image);
-        }
-        Ok(images)
-    }
-
     /// Makes every volume.
     pub(super) fn set_up(
         &self,
         pod: &Pod,
         base_dir: &Path,
-        images: &Images,
         held: &mut Held,
     ) -> Result<PodDirs, MountError> {
         held.pod = Some(pod.clone());
         held.live.clear();
         held.limited.clear();
+        held.filled = Arc::default();
         let folder = self.folder(&pod.meta.uid);
         let mut volumes = Vec::with_capacity(pod.spec.volumes.len());
         for volume in &pod.spec.volumes {
-            let made = self.one(pod, volume, &folder, base_dir, images, held);
-            let source = made.map_err(|detail| failed(volume, detail))?;
+            let made = self.one(pod, volume, &folder, base_dir, held);
+            let (source, space) = made.map_err(|detail| failed(volume, detail))?;
             volumes.push(Ready {
                 name: volume.name.clone(),
                 source,
+                space,
                 // Rule G4.
                 read_only: match volume.source {
                     VolumeSource::EmptyDir { .. } | VolumeSource::HostPath { .. } => false,
@@ -90,7 +67,7 @@ impl Shared {
         Ok(PodDirs {
             folder,
             volumes,
-            in_memory: Arc::clone(&held.in_memory),
+            filled: Arc::clone(&held.filled),
         })
     }
 
@@ -100,13 +77,13 @@ impl Shared {
         volume: &Volume,
         folder: &Path,
         base_dir: &Path,
-        images: &Images,
         held: &mut Held,
-    ) -> Result<MountSource, String> {
+    ) -> Result<(MountSource, Option<Arc<Space>>), String> {
         let name = &volume.name;
+        let mut space = None;
         let dir = match &volume.source {
             VolumeSource::HostPath { path, kind } => {
-                return host_path::open(&base_dir.join(path), *kind);
+                return Ok((host_path::open(&base_dir.join(path), *kind)?, None));
             }
             VolumeSource::EmptyDir { medium, size_limit } => {
                 let in_memory = match medium {
@@ -117,15 +94,24 @@ impl Shared {
                     }
                 };
                 let dir = Arc::new(self.folder_for(pod, folder, name, in_memory, held)?);
-                let limit = match in_memory {
-                    true => smaller(size_limit.clone(), memory_limit(pod)),
-                    false => size_limit.clone(),
-                };
-                if in_memory || limit.is_some() {
+                let mut limit = size_limit.clone();
+                if in_memory {
+                    let most = pod
+                        .spec
+                        .memory_limit()
+                        .unwrap_or(self.settings.machine.memory);
+                    let smallest = smaller(limit, in_words(most));
+                    let clock = Arc::clone(&self.settings.clock);
+                    space = Some(Space::new(Arc::clone(&dir), smallest.bytes, clock));
+                    limit = Some(smallest);
+                }
+                if let Some(limit) = limit {
                     held.limited.push(Limited {
                         volume: name.clone(),
-                        dir: Arc::clone(&dir),
-                        in_memory,
+                        held: match &space {
+                            Some(space) => Holds::Space(Arc::clone(space)),
+                            None => Holds::Dir(Arc::clone(&dir)),
+                        },
                         limit,
                     });
                 }
@@ -143,16 +129,10 @@ impl Shared {
                 });
                 dir
             }
-            VolumeSource::Image { .. } => {
-                let image = images.get(name).ok_or("its image is not present")?;
-                let dir = empty_dir(folder, name)?;
-                let layers = image.layers.iter().map(LayerFile::as_pair);
-                let unpacked = crate::layers::unpack(layers, &dir);
-                unpacked.map_err(|error| error.to_string())?;
-                Arc::new(dir)
-            }
+            // Filled before the first container starts that mounts it.
+            VolumeSource::Image { .. } => Arc::new(empty_dir(folder, name)?),
         };
-        Ok(MountSource::Dir(dir))
+        Ok((MountSource::Dir(dir), space))
     }
 
     /// A folder of the pod's own, on disk or, where the machine has a place for it, in memory.
@@ -187,7 +167,7 @@ impl Shared {
             configs,
             meta: now.as_ref().unwrap_or(&pod.meta),
             spec: &pod.spec,
-            machine: &self.settings.machine,
+            machine: &self.settings.machine.within(&pod.spec),
         };
         payload(files, &present, pinned)
     }
@@ -217,57 +197,48 @@ impl Shared {
 }
 
 impl Limited {
-    /// Looks at all of them: the words for the first that holds too much (rule G2), and how much those in memory hold together.
-    pub(super) fn exceeded(all: &[Self], in_memory: &AtomicU64) -> Option<String> {
-        let mut held = 0_u64;
+    /// Looks at all of them: the words for the first that holds too much (rule G2).
+    pub(super) fn exceeded(all: &[Self]) -> Option<String> {
         let mut told = None;
         for one in all {
-            let enough = match (&one.limit, one.in_memory) {
-                (Some(limit), false) => limit.bytes,
-                (_, _) => Bytes(u64::MAX),
+            let limit = &one.limit;
+            let used = match &one.held {
+                Holds::Space(space) => Ok(space.measure()),
+                Holds::Dir(dir) => usage::measure(dir, limit.bytes),
             };
-            let used = match usage::measure(&one.dir, enough) {
-                Ok(used) => used,
+            match used {
+                Ok(used) if used > limit.bytes => {
+                    told.get_or_insert_with(|| {
+                        format!(
+                            "Usage of EmptyDir volume \"{}\" exceeds the limit \"{}\". ",
+                            one.volume, limit.text
+                        )
+                    });
+                }
+                Ok(_) => {}
                 Err(error) => {
                     tracing::debug!(volume = one.volume, %error, "cannot be measured");
-                    continue;
                 }
-            };
-            if one.in_memory {
-                held = held.saturating_add(used.0);
-            }
-            if let Some(limit) = one.limit.as_ref().filter(|limit| used > limit.bytes) {
-                told.get_or_insert_with(|| {
-                    format!(
-                        "Usage of EmptyDir volume \"{}\" exceeds the limit \"{}\". ",
-                        one.volume, limit.text
-                    )
-                });
             }
         }
-        in_memory.store(held, Ordering::Relaxed);
         told
     }
 }
 
-/// What all containers together may have, if each has a limit: memory of a volume is theirs.
-fn memory_limit(pod: &Pod) -> Option<SizeLimit> {
-    let own = pod.spec.containers().filter(|one| one.role != Role::Init);
-    let bytes = own
-        .map(|one| one.resources.memory_limit.map(|limit| limit.0))
-        .try_fold(0_u64, |sum, limit| Some(sum.saturating_add(limit?)))?;
-    let text = match bytes % 1024 {
-        0 => format!("{}Ki", bytes / 1024),
-        _ => bytes.to_string(),
+fn in_words(bytes: Bytes) -> SizeLimit {
+    let text = match bytes.0 % 1024 {
+        0 => format!("{}Ki", bytes.0 / 1024),
+        _ => bytes.0.to_string(),
     };
     let text = Amount::parse(&text).map(Amount::canonical).unwrap_or(text);
-    let bytes = Bytes(bytes);
-    Some(SizeLimit { bytes, text })
+    SizeLimit { bytes, text }
 }
 
-fn smaller(one: Option<SizeLimit>, other: Option<SizeLimit>) -> Option<SizeLimit> {
-    let both = one.into_iter().chain(other);
-    both.min_by_key(|limit| limit.bytes)
+fn smaller(one: Option<SizeLimit>, other: SizeLimit) -> SizeLimit {
+    match one {
+        Some(one) if one.bytes <= other.bytes => one,
+        _ => other,
+    }
 }
 
 /// Rule G2: mode 0777, so that containers of any user may write.

@@ -11,23 +11,33 @@ use crate::ports::MountSource;
 /// Opens what is there, making a directory if nothing is. cap-std refuses every way out of the volume: `..`, absolute links, links to
 /// links.
 pub(super) fn open(volume: &Dir, path: &str) -> io::Result<MountSource> {
-    let directory = |dir| MountSource::Dir(Arc::new(dir));
-    match volume.metadata(path) {
-        Ok(found) if found.is_dir() => volume.open_dir(path).map(directory),
-        Ok(found) if found.is_file() => open_file(volume, path),
-        Ok(_) => Err(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "neither a directory nor a regular file",
-        )),
+    match open_existing(volume, path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let mut builder = DirBuilder::new();
             builder.recursive(true);
             with_mode_of(volume, &mut builder)?;
             volume.create_dir_with(path, &builder)?;
-            volume.open_dir(path).map(directory)
+            let dir = volume.open_dir(path)?;
+            Ok(MountSource::Dir(Arc::new(dir)))
         }
-        Err(error) => Err(error),
+        opened => opened,
     }
+}
+
+/// Opens what is there.
+pub(super) fn open_existing(volume: &Dir, path: &str) -> io::Result<MountSource> {
+    let found = volume.metadata(path)?;
+    if found.is_dir() {
+        let dir = volume.open_dir(path)?;
+        return Ok(MountSource::Dir(Arc::new(dir)));
+    }
+    if found.is_file() {
+        return open_file(volume, path);
+    }
+    Err(io::Error::new(
+        io::ErrorKind::InvalidInput,
+        "neither a directory nor a regular file",
+    ))
 }
 
 fn open_file(volume: &Dir, path: &str) -> io::Result<MountSource> {

@@ -9,22 +9,21 @@ use std::time::Duration;
 
 use super::{LocalVolumes, VolumeSettings};
 use crate::model::{
-    Bytes, ConfigMap, Container, DownwardFile, DownwardValue, FileSource, Files, ImagePullPolicy,
-    Keys, Medium, MetaField, Mount, Pod, PodMeta, PodUid, Secret, SizeLimit, Time, Volume,
-    VolumeSource, testing,
+    Bytes, ConfigMap, Container, Divided, DownwardFile, DownwardValue, FileSource, Files,
+    ImagePullPolicy, Keys, Medium, MetaField, Mount, Pod, PodMeta, PodUid, ResourceField, Secret,
+    SizeLimit, Time, Volume, VolumeSource, testing,
 };
 use crate::ports::{
-    BoxFuture, Clock, ConfigSource, Image, ImageStore, LayerFile, MountError, MountSource,
-    PodVolumes, PullError, PullRequest, Pulled, ReadyMount, Volumes,
+    BoxFuture, Clock, ConfigSource, Image, LayerFile, MountError, MountSource, PodVolumes,
+    ReadyMount, Volumes,
 };
 
-/// Objects of the namespace `default`, at a standstill of time, and images.
+/// Objects of the namespace `default`, at a standstill of time.
 #[derive(Default)]
 struct World {
     maps: Mutex<BTreeMap<String, Arc<ConfigMap>>>,
     secrets: Mutex<BTreeMap<String, Arc<Secret>>>,
     meta: Mutex<Option<PodMeta>>,
-    images: Mutex<BTreeMap<String, Arc<Image>>>,
 }
 
 impl World {
@@ -66,21 +65,6 @@ impl Clock for World {
     }
 }
 
-impl ImageStore for World {
-    fn ensure(&self, request: PullRequest) -> BoxFuture<'_, Result<Pulled, PullError>> {
-        Box::pin(async move {
-            let images = self.images.lock().expect("unpoisoned");
-            let image = images.get(&request.reference).cloned();
-            Ok(Pulled {
-                image: image.ok_or_else(|| PullError::Pull("no such image".into()))?,
-                already_present: true,
-                took: Duration::ZERO,
-                took_with_waiting: Duration::ZERO,
-            })
-        })
-    }
-}
-
 /// A host's volumes, on a disk and in what stands for memory.
 struct Place {
     folder: tempfile::TempDir,
@@ -97,7 +81,6 @@ impl Place {
             disk: folder.path().join("disk"),
             memory: Arc::new(move || Some(memory.clone())),
             configs: world.clone(),
-            images: world.clone(),
             clock: world.clone(),
             machine: testing::allocatable(),
         });
@@ -329,6 +312,25 @@ async fn g9_labels_that_change_reach_the_file_also_if_they_changed_before_the_mo
 }
 
 #[tokio::test]
+async fn h7_a_limit_that_is_not_set_is_the_pods_before_it_is_the_machines() {
+    let place = Place::new();
+    let limit = DownwardFile {
+        path: "limit".into(),
+        mode: None,
+        value: DownwardValue::Resource {
+            container: "c".into(),
+            resource: ResourceField::Limit(Divided::Memory(Bytes(1))),
+        },
+    };
+    let mut pod = pod(files(vec![FileSource::DownwardApi(vec![limit])], true));
+    let spec = Arc::get_mut(&mut pod.spec).expect("not shared");
+    spec.resources.memory_limit = Some(Bytes(64 << 20));
+    let ready = place.mount(&pod).await.expect("ready");
+    let text = dir(&mounted(&ready)).read_to_string("limit");
+    assert_eq!(text.expect("read"), (64 << 20).to_string());
+}
+
+#[tokio::test]
 async fn g8_a_pod_that_has_no_volumes_any_more_is_not_filled_again() {
     let place = Place::new();
     place.world.set("web", &[("conf", "one")]);
@@ -384,14 +386,11 @@ async fn g2_an_empty_dir_is_for_everybody_and_of_a_medium_that_is_known() {
 async fn g2_a_volume_past_its_limit_is_told_in_kubernetes_words_and_memory_is_counted() {
     let place = Place::new();
     for medium in [Medium::Disk, Medium::Memory] {
-        let in_memory = medium == Medium::Memory;
         let pod = pod(empty_dir(medium, Some(300_000)));
         let ready = place.mount(&pod).await.expect("ready");
         let mount = mounted(&ready);
         dir(&mount).write("a", vec![1; 100_000]).expect("written");
         assert!(place.volumes.exceeded().await.is_empty());
-        let held = ready.in_memory().0;
-        assert_eq!(held >= 100_000, in_memory, "{held}");
         dir(&mount).write("b", vec![1; 300_000]).expect("written");
         let told = place.volumes.exceeded().await;
         let words = "Usage of EmptyDir volume \"v\" exceeds the limit \"300000\". ";
@@ -489,10 +488,6 @@ async fn an_image_volume_is_a_read_only_folder_of_its_layers() {
         reference: reference.into(),
         policy: ImagePullPolicy::IfNotPresent,
     };
-    assert_eq!(
-        place.refused(image("none")).await,
-        "MountVolume.SetUp failed for volume \"v\" : no such image"
-    );
     let layer = place.folder.path().join("layer.tar");
     let mut tar = tar::Builder::new(std::fs::File::create(&layer).expect("made"));
     let mut header = tar::Header::new_gnu();
@@ -511,15 +506,62 @@ async fn an_image_volume_is_a_read_only_folder_of_its_layers() {
         layers: vec![layer],
         ..Image::nowhere()
     };
-    {
-        let mut images = place.world.images.lock().expect("unpoisoned");
-        images.insert("data:1".into(), Arc::new(found));
-    }
     let pod = pod(image("data:1"));
     let ready = place.mount(&pod).await.expect("ready");
+    assert!(
+        names(dir(&mounted(&ready))).is_empty(),
+        "until a container needs it"
+    );
+    ready.fill("v", Arc::new(found)).await.expect("filled");
     let mount = mounted(&ready);
     assert!(mount.read_only);
     let read = dir(&mount).read_to_string("model/weights").expect("read");
     assert_eq!(read, "1234");
+    let part = container(|mount| mount.sub_path = Some("model/weights".into()));
+    let part = ready.mounts(&part, &[]).expect("mounted");
+    assert!(part[0].read_only && matches!(part[0].source, MountSource::File(_)));
+    // The next container that mounts it finds what is there.
+    ready
+        .fill("v", Arc::new(Image::nowhere()))
+        .await
+        .expect("filled");
+    let gone = Image {
+        layers: vec![LayerFile {
+            path: place.folder.path().join("none.tar"),
+            digest: String::new(),
+        }],
+        ..Image::nowhere()
+    };
+    ready
+        .fill("v", Arc::new(gone))
+        .await
+        .expect("not looked at again");
     place.volumes.unmount(pod).await.expect("released");
+}
+
+#[tokio::test]
+async fn files_of_a_volume_are_read_and_nothing_that_a_guest_puts_there_leads_out_or_makes_wait() {
+    let place = Place::new();
+    let ready = place.mount(&pod(empty_dir(Medium::Disk, None))).await;
+    let ready = ready.expect("ready");
+    let volume = place.volume("disk");
+    std::fs::create_dir(volume.join("folder")).expect("made");
+    std::fs::write(volume.join("folder/env"), "A='1'").expect("written");
+    std::os::unix::fs::symlink("folder/env", volume.join("link")).expect("linked");
+    std::os::unix::fs::symlink("/etc/passwd", volume.join("out")).expect("linked");
+    std::os::unix::fs::symlink("../../..", volume.join("up")).expect("linked");
+    std::fs::write(volume.join("bytes"), [0xff]).expect("written");
+    let large = std::fs::File::create(volume.join("large")).expect("made");
+    large.set_len(1 << 40).expect("sparse");
+    let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+    rustix::fs::mkfifoat(rustix::fs::CWD, volume.join("fifo"), mode).expect("made");
+    for path in ["folder/env", "/folder/env", "link"] {
+        assert_eq!(ready.read("v", path).expect(path), "A='1'");
+    }
+    for path in [
+        "out", "up/x", "bytes", "large", "fifo", "folder", "none", "",
+    ] {
+        assert!(ready.read("v", path).is_err(), "{path:?}");
+    }
+    assert!(ready.read("w", "link").is_err());
 }

@@ -10,18 +10,30 @@ use crate::model::Bytes;
 /// Folders are held open down to this depth: a guest that nests more has no way to hide what lies there, its volume counts as full.
 const DEPTH_MAX: usize = 256;
 
-/// What the volume takes of its disk or memory, as `du` counts: whole blocks, every file once, folders too. Stops as soon as it is more
-/// than `enough`.
+/// What a volume takes.
+pub(super) struct Taken {
+    /// Of its disk or memory, as `du` counts: whole blocks, every file once, folders too.
+    pub(super) content: Bytes,
+    /// How many files and folders there are.
+    pub(super) entries: u64,
+}
+
+/// How much the volume holds. Stops as soon as it is more than `enough`.
 pub(super) fn measure(volume: &Dir, enough: Bytes) -> io::Result<Bytes> {
-    let mut used = 0_u64;
+    take_stock(volume, enough).map(|taken| taken.content)
+}
+
+/// The same with the number of entries.
+pub(super) fn take_stock(volume: &Dir, enough: Bytes) -> io::Result<Taken> {
+    let (mut used, mut entries) = (0_u64, 0);
     let mut linked = BTreeSet::new();
     let mut open: Vec<(Dir, ReadDir)> = vec![(volume.try_clone()?, volume.entries()?)];
     loop {
         let depth = open.len();
-        let Some((folder, entries)) = open.last_mut() else {
+        let Some((folder, listing)) = open.last_mut() else {
             break;
         };
-        let Some(entry) = entries.next() else {
+        let Some(entry) = listing.next() else {
             open.pop();
             continue;
         };
@@ -33,22 +45,27 @@ pub(super) fn measure(volume: &Dir, enough: Bytes) -> io::Result<Bytes> {
         if size::several_names(&found).is_some_and(|file| !linked.insert(file)) {
             continue;
         }
+        entries += 1;
         used = used.saturating_add(size::taken(&found));
         if used > enough.0 {
             break;
         }
         if found.is_dir() {
             if depth >= DEPTH_MAX {
-                return Ok(Bytes(u64::MAX));
+                used = u64::MAX;
+                break;
             }
             let inside = folder.open_dir(&name);
             if let Ok(inside) = inside {
-                let entries = inside.entries()?;
-                open.push((inside, entries));
+                let listing = inside.entries()?;
+                open.push((inside, listing));
             }
         }
     }
-    Ok(Bytes(used))
+    Ok(Taken {
+        content: Bytes(used),
+        entries,
+    })
 }
 
 #[cfg(unix)]

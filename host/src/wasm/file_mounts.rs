@@ -12,6 +12,8 @@ use cap_std::fs::{Dir, Metadata, OpenOptions};
 use wasmtime_wasi::FsPerms;
 use wasmtime_wasi::filesystem::{self as wasi, Descriptor, OpenMode};
 
+use crate::ports::MemoryVolume;
+
 /// How a file is to be opened.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Access {
@@ -49,15 +51,31 @@ pub(super) struct MountedFile {
     /// The null device. Only what writes meets it: whoever reads or asks finds the empty file that it covers, which stays empty.
     /// Programs built for WASI know no devices (`cat` and `cp` of uutils, `std::fs::copy` refuse to read one).
     sink: bool,
+    /// The volume it is of, if that is one in memory.
+    memory: Option<Arc<dyn MemoryVolume>>,
 }
 
 impl MountedFile {
     /// The file stays the one that was opened, whatever comes to stand under its name.
     pub(super) fn new(file: &std::fs::File, read_only: bool) -> io::Result<Arc<Self>> {
-        Ok(Self::owned(file.try_clone()?, read_only, false))
+        Self::of_volume(file, read_only, None)
     }
 
-    fn owned(file: std::fs::File, read_only: bool, sink: bool) -> Arc<Self> {
+    /// The same, of a volume that may be one in memory.
+    pub(super) fn of_volume(
+        file: &std::fs::File,
+        read_only: bool,
+        memory: Option<Arc<dyn MemoryVolume>>,
+    ) -> io::Result<Arc<Self>> {
+        Ok(Self::owned(file.try_clone()?, read_only, false, memory))
+    }
+
+    fn owned(
+        file: std::fs::File,
+        read_only: bool,
+        sink: bool,
+        memory: Option<Arc<dyn MemoryVolume>>,
+    ) -> Arc<Self> {
         let (perms, mode) = if read_only {
             (FsPerms::ReadOnly, OpenMode::READ)
         } else {
@@ -67,7 +85,13 @@ impl MountedFile {
             file: wasi::File::new(file, perms, mode, false),
             read_only,
             sink,
+            memory,
         })
+    }
+
+    /// The volume it is of, if that is one in memory.
+    pub(super) fn memory(&self) -> Option<&Arc<dyn MemoryVolume>> {
+        self.memory.as_ref()
     }
 
     /// The machine's null device, one for all containers; `None` where there is no such thing. What it covers must be empty.
@@ -75,7 +99,7 @@ impl MountedFile {
         static NULL: LazyLock<Option<Arc<MountedFile>>> = LazyLock::new(|| {
             let mut both = std::fs::OpenOptions::new();
             let file = both.read(true).write(true).open("/dev/null").ok()?;
-            Some(MountedFile::owned(file, false, true))
+            Some(MountedFile::owned(file, false, true, None))
         });
         NULL.clone()
     }

@@ -13,6 +13,7 @@ use wasmtime_wasi::p2::{FsError, FsResult};
 
 use super::file_mounts::{Access, MountedFile};
 use super::guest::Guest;
+use super::memory_files;
 
 /// As wasmtime-wasi registers it; a test notices when that changes.
 const TYPES: &str = "wasi:filesystem/types@0.2.12";
@@ -43,11 +44,20 @@ pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> 
                         file.open_descriptor(access).map_err(refusal)
                     };
                     return Ok((match opened {
-                        Ok(descriptor) => Ok(guest.table.push(descriptor)?),
+                        Ok(descriptor) => {
+                            let fd = guest.table.push(descriptor)?;
+                            guest.opened(&fd, file.memory())?;
+                            Ok(fd)
+                        }
                         Err(error) => Err(error),
                     },));
                 }
-                answer(guest.filesystem().open_at(fd, how, path, open, flags).await)
+                let volume = guest.in_memory.of(fd.rep()).cloned();
+                let opened = guest.filesystem().open_at(fd, how, path, open, flags).await;
+                if let Ok(fd) = &opened {
+                    guest.opened(fd, volume.as_ref())?;
+                }
+                answer(opened)
             })
         },
     )?;
@@ -96,7 +106,8 @@ pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> 
             })
         },
     )?;
-    names(&mut types)
+    names(&mut types)?;
+    memory_files::add_p2(linker, TYPES)
 }
 
 /// What would take a mount point away is refused as Linux does it.
@@ -123,6 +134,9 @@ fn names(types: &mut wasmtime::component::LinkerInstance<'_, Guest>) -> wasmtime
                 {
                     return Ok((Err(ErrorCode::Busy),));
                 }
+                if !guest.in_memory.are_together(&old, &new) {
+                    return Ok((Err(ErrorCode::CrossDevice),));
+                }
                 answer(guest.filesystem().rename_at(old, from, new, to).await)
             })
         },
@@ -132,7 +146,9 @@ fn names(types: &mut wasmtime::component::LinkerInstance<'_, Guest>) -> wasmtime
         |mut store: Store<'_>, (old, how, from, new, to): (Fd, PathFlags, String, Fd, String)| {
             Box::new(async move {
                 let guest = store.data_mut();
-                if guest.mounted_file(&old, &from, follows(how))?.is_some() {
+                if guest.mounted_file(&old, &from, follows(how))?.is_some()
+                    || !guest.in_memory.are_together(&old, &new)
+                {
                     return Ok((Err(ErrorCode::CrossDevice),));
                 }
                 answer(guest.filesystem().link_at(old, how, from, new, to).await)

@@ -9,6 +9,7 @@ use wasmtime_wasi::p3::bindings::filesystem::types::{
 
 use super::file_mounts::{Access, MountedFile};
 use super::guest::Guest;
+use super::memory_files;
 
 /// As wasmtime-wasi registers it; a test notices when that changes.
 const TYPES: &str = "wasi:filesystem/types@0.3.0";
@@ -39,12 +40,24 @@ pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> 
                         file.open_descriptor(access).map_err(refusal)
                     };
                     return Ok((match opened {
-                        Ok(descriptor) => Ok(push(store, descriptor)?),
+                        Ok(descriptor) => {
+                            let fd = push(store, descriptor)?;
+                            store.with(|mut store| store.data_mut().opened(&fd, file.memory()))?;
+                            Ok(fd)
+                        }
                         Err(error) => Err(error),
                     },));
                 }
+                let volume = store.with(|mut store| {
+                    let guest = store.data_mut();
+                    guest.in_memory.of(fd.rep()).cloned()
+                });
                 let files = files(store);
-                answer(WasiFilesystem::open_at(&files, fd, how, path, open, flags).await)
+                let opened = WasiFilesystem::open_at(&files, fd, how, path, open, flags).await;
+                if let Ok(fd) = &opened {
+                    store.with(|mut store| store.data_mut().opened(fd, volume.as_ref()))?;
+                }
+                answer(opened)
             })
         },
     )?;
@@ -105,7 +118,8 @@ pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> 
             })
         },
     )?;
-    names(&mut types)
+    names(&mut types)?;
+    memory_files::add_p3(linker, TYPES)
 }
 
 /// What would take a mount point away is refused as Linux does it.
@@ -130,6 +144,9 @@ fn names(types: &mut LinkerInstance<'_, Guest>) -> wasmtime::Result<()> {
                 {
                     return Ok((Err(ErrorCode::Busy),));
                 }
+                if !are_together(store, &old, &new) {
+                    return Ok((Err(ErrorCode::CrossDevice),));
+                }
                 answer(WasiFilesystem::rename_at(&files(store), old, from, new, to).await)
             })
         },
@@ -138,7 +155,9 @@ fn names(types: &mut LinkerInstance<'_, Guest>) -> wasmtime::Result<()> {
         "[method]descriptor.link-at",
         |store: &Store, (old, how, from, new, to): (Fd, PathFlags, String, Fd, String)| {
             Box::pin(async move {
-                if mounted(store, &old, &from, follows(how))?.is_some() {
+                if mounted(store, &old, &from, follows(how))?.is_some()
+                    || !are_together(store, &old, &new)
+                {
                     return Ok((Err(ErrorCode::CrossDevice),));
                 }
                 answer(WasiFilesystem::link_at(&files(store), old, how, from, new, to).await)
@@ -149,6 +168,10 @@ fn names(types: &mut LinkerInstance<'_, Guest>) -> wasmtime::Result<()> {
 
 fn files(store: &Store) -> Accessor<Guest, WasiFilesystem> {
     store.with_getter::<WasiFilesystem>(Guest::filesystem)
+}
+
+fn are_together(store: &Store, one: &Fd, other: &Fd) -> bool {
+    store.with(|mut access| access.get().in_memory.are_together(one, other))
 }
 
 fn mounted(store: &Store, fd: &Fd, path: &str, follow: bool) -> Mounted {

@@ -12,6 +12,7 @@ use super::bindings::peapod::pod;
 use super::file_mounts::MountedFile;
 use super::http::{Hooks, Kept};
 use super::limits::Share;
+use super::memory_files::InMemory;
 use super::mounts::{Preopens, PreopensView};
 use super::open_files::OpenFiles;
 use super::process::{Launch, Process};
@@ -38,6 +39,7 @@ pub(super) struct Guest {
     /// Open `peapod:pod/process` streams, counted against the limit.
     pub(super) streams: usize,
     pub(super) open_files: OpenFiles,
+    pub(super) in_memory: InMemory,
     /// Open queues, semaphores and segments, counted against the limit.
     pub(super) ipc_handles: usize,
     /// Set by `exec`: what the process becomes once this instance has been stopped.
@@ -77,6 +79,7 @@ impl Guest {
                 stdio: launch.stdio.clone(),
                 streams: 0,
                 open_files: OpenFiles::default(),
+                in_memory: InMemory::default(),
                 ipc_handles: 0,
                 becomes: None,
             },
@@ -185,5 +188,6 @@ fn preopens(guest: &mut Guest) -> PreopensView<'_> {
     PreopensView {
         mounts: Arc::clone(&guest.process.container.mounts),
         table: &mut guest.table,
+        in_memory: &mut guest.in_memory,
     }
 }

@@ -46,7 +46,7 @@ impl Share {
 
     fn grow(&mut self, bytes: u64) -> wasmtime::Result<bool> {
         let bytes = bytes.saturating_add(self.uncounted);
-        if !self.memory.take(bytes) {
+        if !self.memory.take_at_last(bytes) {
             if self.fatal {
                 self.memory.exceed();
             }

@@ -19,6 +19,7 @@ mod http;
 mod ipc_host;
 mod limits;
 mod lookup;
+mod memory_files;
 mod mounts;
 mod open_files;
 mod pipe;

@@ -10,7 +10,8 @@ use wasmtime_wasi::filesystem::{self as wasi, Descriptor, OpenMode};
 use wasmtime_wasi::{FsPerms, p2, p3};
 
 use super::file_mounts::{Access, FileMounts, MountedFile};
-use crate::ports::MountSource;
+use super::memory_files::InMemory;
+use crate::ports::{MemoryVolume, MountSource, ReadyMount};
 
 /// The root first, then the mounts.
 pub(super) struct MountTable {
@@ -25,7 +26,11 @@ struct Mount {
     /// The same directory, as wasmtime-wasi hands it to guests.
     guest: wasi::Dir,
     read_only: bool,
+    /// The volume, if it is one in memory.
+    memory: Option<Memory>,
 }
+
+type Memory = Arc<dyn MemoryVolume>;
 
 impl MountTable {
     pub(super) fn new(root: &Dir, read_only: bool) -> io::Result<Self> {
@@ -33,12 +38,18 @@ impl MountTable {
             mounts: Vec::new(),
             files: FileMounts::default(),
         };
-        table.add("/", root, read_only)?;
+        table.add("/", root, read_only, None)?;
         Ok(table)
     }
 
     /// Mounts a directory; a later mount at or under an earlier one's path covers it.
-    pub(super) fn add(&mut self, path: &str, dir: &Dir, read_only: bool) -> io::Result<()> {
+    pub(super) fn add(
+        &mut self,
+        path: &str,
+        dir: &Dir,
+        read_only: bool,
+        memory: Option<Memory>,
+    ) -> io::Result<()> {
         let (perms, mode) = if read_only {
             (FsPerms::ReadOnly, OpenMode::READ)
         } else {
@@ -50,6 +61,7 @@ impl MountTable {
             dir: dir.try_clone()?,
             guest,
             read_only,
+            memory,
         });
         Ok(())
     }
@@ -63,15 +75,23 @@ impl MountTable {
     }
 
     /// Mounts whatever a volume gives.
-    pub(super) fn add_source(
-        &mut self,
-        path: &str,
-        source: &MountSource,
-        read_only: bool,
-    ) -> io::Result<()> {
-        match source {
-            MountSource::Dir(dir) => self.add(path, dir, read_only),
-            MountSource::File(file) => self.add_file(path, MountedFile::new(file, read_only)?),
+    pub(super) fn add_source(&mut self, mount: &ReadyMount) -> io::Result<()> {
+        let (path, memory) = (&mount.path, mount.memory.clone());
+        match &mount.source {
+            MountSource::Dir(dir) => self.add(path, dir, mount.read_only, memory),
+            MountSource::File(file) => {
+                let file = MountedFile::of_volume(file, mount.read_only, memory)?;
+                self.add_file(path, file)
+            }
+        }
+    }
+
+    /// The volume in memory that the path leads to.
+    pub(super) fn memory_at(&self, path: &str) -> Option<Memory> {
+        let (mount, rest) = self.covering(path);
+        match self.files.at(&mount.dir, &rest, true) {
+            Some(file) => file.memory().cloned(),
+            None => mount.memory.clone(),
         }
     }
 
@@ -165,6 +185,7 @@ pub(super) struct Preopens;
 pub(super) struct PreopensView<'a> {
     pub(super) mounts: Arc<MountTable>,
     pub(super) table: &'a mut ResourceTable,
+    pub(super) in_memory: &'a mut InMemory,
 }
 
 impl HasData for Preopens {
@@ -181,6 +202,8 @@ impl PreopensView<'_> {
                 &mount.path
             };
             let descriptor = self.table.push(Descriptor::Dir(mount.guest.clone()))?;
+            let volume = mount.memory.as_ref();
+            self.in_memory.set(descriptor.rep(), volume);
             list.push((descriptor, path.to_owned()));
         }
         Ok(list)
@@ -225,9 +248,11 @@ mod tests {
             Dir::open_ambient_dir(machine.path().join(name), ambient_authority()).expect("opened")
         };
         let mut table = MountTable::new(&open("root"), false).expect("table");
-        table.add("/data", &open("outer"), false).expect("mounted");
         table
-            .add("/data/in", &open("inner"), true)
+            .add("/data", &open("outer"), false, None)
+            .expect("mounted");
+        table
+            .add("/data/in", &open("inner"), true, None)
             .expect("mounted");
         assert_eq!(table.resolve("/database/x").1, "database/x");
         assert_eq!(table.resolve("/data/in/../y").1, "y");
@@ -354,7 +379,7 @@ mod tests {
         let dir = Dir::open_ambient_dir(&volume, ambient_authority()).expect("opened");
         let mut table = MountTable::new(&root, false).expect("table");
         let file = || MountedFile::new(&source, false).expect("a copy");
-        table.add("/ro", &dir, true).expect("mounted");
+        table.add("/ro", &dir, true, None).expect("mounted");
         let refused = table.add_file("/ro/none", file()).expect_err("refused");
         assert_eq!(refused.kind(), ErrorKind::ReadOnlyFilesystem);
         table.add_file("/ro/there", file()).expect("mounted");

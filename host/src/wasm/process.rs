@@ -49,7 +49,6 @@ pub(super) struct ContainerShared {
     pub(super) host: Arc<LogicalHost>,
     pub(super) memory: Arc<Memory>,
     pub(super) cpu: Arc<Cpu>,
-    _allowance: Allowance,
     /// Programs in the container's root that were run before, by path.
     pub(super) digests: Mutex<HashMap<PathBuf, KnownProgram>>,
     /// How many programs of its root were loaded.
@@ -130,9 +129,8 @@ impl ContainerShared {
             image,
             mounts: Arc::new(mounts),
             host,
-            memory: Arc::clone(&allowance.memory),
-            cpu: Arc::clone(&allowance.cpu),
-            _allowance: allowance,
+            memory: allowance.memory,
+            cpu: allowance.cpu,
             digests: Mutex::default(),
             programs: AtomicUsize::new(0),
             http_port,

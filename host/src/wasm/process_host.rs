@@ -12,7 +12,7 @@ use super::file_mounts::Access;
 use super::guest::Guest;
 use super::mounts::normalise;
 use super::stdio::Stdio;
-use super::stream::{Handle, OpenFile, Stream};
+use super::stream::{Handle, InVolume, OpenFile, Stream};
 
 /// Open streams of one instance.
 const STREAMS_MAX: usize = 1024;
@@ -147,7 +147,13 @@ impl Host for Guest {
         let mounts = &self.process.container.mounts;
         match mounts.open(&path, access) {
             Ok(file) => {
-                let file = OpenFile::new(file, how.contains(OpenFlags::READ), writes);
+                let memory = mounts.memory_at(&path).map(|volume| InVolume {
+                    volume,
+                    container: Arc::clone(&self.process.container.memory),
+                    append,
+                });
+                let reads = how.contains(OpenFlags::READ);
+                let file = OpenFile::new(file, reads, writes, memory);
                 self.push_stream(Stream::File(Arc::new(file)))
             }
             Err(error) => Ok(Err(code(&error))),

@@ -87,6 +87,7 @@ impl WasmRuntime {
             )
             .await
             .map_err(StartError::Run)?;
+        share_memory(&request, &memory);
         let init = shared
             .start(0, launch)
             .map_err(|_| StartError::Run("no first process".into()))?;
@@ -193,6 +194,17 @@ impl Container for WasmContainer {
     }
 }
 
+/// What the container puts into volumes in memory is its own.
+fn share_memory(request: &StartRequest, memory: &Arc<Memory>) {
+    let volumes = request.mounts.iter().filter_map(|m| m.memory.clone());
+    let volumes: Vec<_> = volumes.collect();
+    if volumes.is_empty() {
+        return;
+    }
+    volumes.iter().for_each(|volume| volume.enter(memory));
+    memory.before_refusal(move || volumes.iter().for_each(|volume| volume.look()));
+}
+
 /// Waits for the first process, ends the others, and tells how the container ended.
 async fn supervise(
     shared: Arc<ContainerShared>,
@@ -203,6 +215,9 @@ async fn supervise(
 ) {
     let status = init.status().await;
     shared.end().await;
+    for volume in request.mounts.iter().filter_map(|m| m.memory.as_ref()) {
+        volume.leave(&shared.memory);
+    }
     request.log.close();
     let reason = if shared.memory.exceeded() && status != 0 {
         ExitReason::OomKilled
@@ -281,9 +296,7 @@ fn mount_all(
             MountSource::File(_) => parent(mount.path.trim_end_matches('/')),
         };
         make_dir(&mounts, folder).map_err(what)?;
-        mounts
-            .add_source(&mount.path, &mount.source, mount.read_only)
-            .map_err(what)?;
+        mounts.add_source(mount).map_err(what)?;
     }
     Ok(mounts)
 }

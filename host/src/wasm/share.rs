@@ -5,18 +5,26 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use super::cpu::{Cores, Cpu};
 use crate::budget::{Memory, Quota, Weight};
-use crate::model::{Bytes, Millicores, PodUid, Resources};
+use crate::model::{Millicores, PodSpec, PodUid};
 use crate::ports::StartRequest;
 
 /// The limits of pods that have some as a whole.
 #[derive(Default)]
 pub(super) struct PodLimits {
-    pods: Mutex<HashMap<PodUid, Weak<PodLimit>>>,
+    pods: Mutex<HashMap<PodUid, Known>>,
+}
+
+/// Kept by whoever uses it: the next container to start must find what the others use, and what volumes in memory hold from those that
+/// ended.
+#[derive(Default)]
+struct Known {
+    memory: Weak<Memory>,
+    cpu: Weak<Mutex<Quota>>,
 }
 
 /// What the containers of one pod share.
 struct PodLimit {
-    memory: Arc<Memory>,
+    memory: Option<Arc<Memory>>,
     cpu: Option<Arc<Mutex<Quota>>>,
 }
 
@@ -24,8 +32,6 @@ struct PodLimit {
 pub(super) struct Allowance {
     pub(super) memory: Arc<Memory>,
     pub(super) cpu: Arc<Cpu>,
-    /// Kept as long as any container of the pod: the next one to start must find what the others use.
-    _pod: Option<Arc<PodLimit>>,
 }
 
 impl PodLimits {
@@ -33,47 +39,49 @@ impl PodLimits {
     pub(super) fn allow(&self, request: &StartRequest, cores: &Arc<Cores>) -> Allowance {
         let spec = &request.pod.spec;
         let own = request.resources;
-        let pod = self.of(&request.pod.meta.uid, &spec.resources);
+        let pod = self.of(&request.pod.meta.uid, spec);
         // One who may have all there is cannot have too much, only be held up because what it ran is known late.
         let holds = |limit: &Millicores| *limit < cores.all();
         let own_quota = own.cpu_limit.filter(holds).map(quota);
-        let pod_quota = pod.as_ref().and_then(|pod| pod.cpu.clone());
-        let pod_quota = pod_quota.filter(|_| spec.resources.cpu_limit.as_ref().is_some_and(holds));
-        let quotas = own_quota.into_iter().chain(pod_quota).collect();
+        let pod_holds = spec.resources.cpu_limit.as_ref().is_some_and(holds);
+        let pod_quota = pod.cpu.filter(|_| pod_holds);
+        let quotas = own_quota.into_iter().chain(pod_quota);
         // A pod's request is its containers' where they have none of their own.
         let part = spec.containers().count().max(1) as u64;
         let share = |request: Millicores| Millicores(request.0 / part);
         let weight = Weight::of(own.cpu_request.or(spec.resources.cpu_request.map(share)));
-        let pod_memory = pod.as_ref().map(|pod| Arc::clone(&pod.memory));
         Allowance {
-            memory: Memory::within(own.memory_limit, pod_memory),
-            cpu: Cpu::new(Arc::clone(cores), weight, quotas),
-            _pod: pod,
+            memory: Memory::within(own.memory_limit, pod.memory),
+            cpu: Cpu::new(Arc::clone(cores), weight, quotas.collect()),
         }
     }
 
-    fn of(&self, uid: &PodUid, resources: &Resources) -> Option<Arc<PodLimit>> {
-        let (cpu, memory) = (resources.cpu_limit, resources.memory_limit);
+    fn of(&self, uid: &PodUid, spec: &PodSpec) -> PodLimit {
+        let cpu = spec.resources.cpu_limit;
+        // Without volumes in memory there is nothing but what the containers' own limits hold already.
+        let memory = match spec.has_memory_volume() {
+            true => spec.memory_limit(),
+            false => spec.resources.memory_limit,
+        };
         if cpu.is_none() && memory.is_none() {
-            return None;
+            return PodLimit {
+                memory: None,
+                cpu: None,
+            };
         }
         let mut pods = self.pods.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(pod) = pods.get(uid).and_then(Weak::upgrade) {
-            return Some(pod);
-        }
-        pods.retain(|_, pod| pod.strong_count() > 0);
-        let pod = Arc::new(PodLimit::new(cpu, memory));
-        pods.insert(uid.clone(), Arc::downgrade(&pod));
-        Some(pod)
-    }
-}
-
-impl PodLimit {
-    fn new(cpu: Option<Millicores>, memory: Option<Bytes>) -> Self {
-        Self {
-            memory: Memory::new(memory),
-            cpu: cpu.map(quota),
-        }
+        let used = |pod: &Known| pod.memory.strong_count() + pod.cpu.strong_count() > 0;
+        pods.retain(|other, pod| other == uid || used(pod));
+        let known = pods.entry(uid.clone()).or_default();
+        let found = known.memory.upgrade();
+        let memory = memory.map(|limit| found.unwrap_or_else(|| Memory::new(Some(limit))));
+        let found = known.cpu.upgrade();
+        let cpu = cpu.map(|limit| found.unwrap_or_else(|| quota(limit)));
+        *known = Known {
+            memory: memory.as_ref().map(Arc::downgrade).unwrap_or_default(),
+            cpu: cpu.as_ref().map(Arc::downgrade).unwrap_or_default(),
+        };
+        PodLimit { memory, cpu }
     }
 }
 

@@ -1,6 +1,6 @@
 //! An open stream of a process: what POSIX calls an open file description.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::pipe::{self, PipeReader, PipeWriter};
 use super::terminal::Terminal;
 use crate::budget::Memory;
-use crate::ports::{LogSink, LogStream};
+use crate::ports::{LogSink, LogStream, MemoryVolume};
 
 /// One read or write of a file moves at most this much, so that a guest's buffer size never becomes the host's memory.
 const CHUNK_BYTES: usize = 64 * 1024;
@@ -39,17 +39,36 @@ pub struct Handle(pub(super) Stream);
 
 /// A file opened through the container's mounts.
 pub(super) struct OpenFile {
-    file: Mutex<std::fs::File>,
+    file: Mutex<Arc<std::fs::File>>,
     readable: bool,
     writable: bool,
+    memory: Option<InVolume>,
+}
+
+/// Its volume, if that is one in memory, and who writes.
+pub(super) struct InVolume {
+    pub(super) volume: Arc<dyn MemoryVolume>,
+    pub(super) container: Arc<Memory>,
+    /// Writes go to the end.
+    pub(super) append: bool,
 }
 
 impl OpenFile {
-    pub(super) fn new(file: std::fs::File, readable: bool, writable: bool) -> Self {
+    pub(super) fn new(
+        file: std::fs::File,
+        readable: bool,
+        writable: bool,
+        memory: Option<InVolume>,
+    ) -> Self {
+        let file = Arc::new(file);
+        if let Some(memory) = memory.as_ref().filter(|_| writable) {
+            memory.volume.opened(&file);
+        }
         Self {
             file: Mutex::new(file),
             readable,
             writable,
+            memory,
         }
     }
 
@@ -59,8 +78,8 @@ impl OpenFile {
             return Err(io::ErrorKind::PermissionDenied.into());
         }
         let mut buffer = vec![0; max.min(CHUNK_BYTES)];
-        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        let len = file.read(&mut buffer)?;
+        let file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let len = (&**file).read(&mut buffer)?;
         buffer.truncate(len);
         Ok(buffer.into())
     }
@@ -69,8 +88,24 @@ impl OpenFile {
         if !self.writable {
             return Err(io::ErrorKind::PermissionDenied.into());
         }
-        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        file.write_all(bytes)
+        let file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(memory) = &self.memory else {
+            return (&**file).write_all(bytes);
+        };
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let at = match memory.append {
+                true => None,
+                false => Some((&**file).stream_position()?),
+            };
+            let (volume, container) = (&memory.volume, &memory.container);
+            let wrote = volume.write(container, &file, at, rest)?;
+            rest = &rest[wrote..];
+            if let Some(at) = at {
+                (&**file).seek(io::SeekFrom::Start(at + wrote as u64))?;
+            }
+        }
+        Ok(())
     }
 }
 

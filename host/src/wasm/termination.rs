@@ -72,7 +72,7 @@ mod tests {
             Dir::open_ambient_dir(machine.path().join(name), ambient_authority()).expect("opened")
         };
         let mut mounts = MountTable::new(&open("root"), false).expect("table");
-        mounts.add("/v", &open("v"), false).expect("mounted");
+        mounts.add("/v", &open("v"), false, None).expect("mounted");
         (machine, mounts)
     }
 

@@ -4,6 +4,9 @@ use super::environment::Variables;
 use crate::model::{Container, expand};
 use crate::ports::{Image, LogicalHost};
 
+/// All words of a command together, which may each hold variables. Linux gives a program 2 MiB in all.
+const ARGS_BYTES_MAX: usize = 2 << 20;
+
 /// A start, resolved.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Invocation {
@@ -20,15 +23,23 @@ pub(super) fn resolve(
     own: &Variables,
 ) -> Result<Invocation, String> {
     let lookup = |name: &str| own.get(name).map(String::as_str);
-    let expanded = |words: &[String]| -> Vec<String> {
-        words.iter().map(|word| expand(word, lookup)).collect()
+    let (mut args, words) = match (&container.command, &container.args) {
+        (None, None) => ([&image.entrypoint[..], &image.cmd].concat(), Vec::new()),
+        (None, args) => (image.entrypoint.clone(), args.iter().flatten().collect()),
+        (Some(command), args) => {
+            let words = command.iter().chain(args.iter().flatten());
+            (Vec::new(), words.collect())
+        }
     };
-    let args = match (&container.command, &container.args) {
-        (None, None) => [&image.entrypoint[..], &image.cmd].concat(),
-        (None, Some(args)) => [&image.entrypoint[..], &expanded(args)].concat(),
-        (Some(command), None) => expanded(command),
-        (Some(command), Some(args)) => [expanded(command), expanded(args)].concat(),
-    };
+    let mut bytes = 0_usize;
+    for word in words {
+        let word = expand(word, lookup).map_err(|error| error.to_string())?;
+        bytes = bytes.saturating_add(word.len());
+        if bytes > ARGS_BYTES_MAX {
+            return Err("argument list too long".into());
+        }
+        args.push(word);
+    }
     if args.is_empty() {
         return Err("no command specified".into());
     }
@@ -117,6 +128,21 @@ mod tests {
             ["entry", "$(A)"],
             "nor is the image's cmd expanded"
         );
+    }
+
+    #[test]
+    fn a_command_that_comes_to_more_than_any_program_could_be_given_is_refused() {
+        let mut container = testing::container("c");
+        let image = Image::nowhere();
+        let own = [("A".to_owned(), "x".repeat(1 << 20))].into();
+        let host = LogicalHost::of(&testing::pod());
+        container.args = words("$(A) $(A)");
+        resolve(&container, &image, &host, &own).expect("2 MiB");
+        for args in ["$(A) $(A) x", "x$(A)"] {
+            container.args = words(args);
+            let refused = resolve(&container, &image, &host, &own).expect_err(args);
+            assert!(refused.starts_with("argument list too long"), "{refused}");
+        }
     }
 
     #[test]

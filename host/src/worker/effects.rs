@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
+use super::environment::Sources;
 use super::task::{Ports, Resources};
 use super::{command, environment};
 use crate::engine::{Failure, Hook, Notice, Output};
-use crate::model::{
-    Attempt, Container as Spec, Exit, ImagePullPolicy, Pod, TerminationMessagePolicy,
-};
+use crate::model::{Attempt, Container as Spec, Exit, Pod, TerminationMessagePolicy};
 use crate::ports::{
-    Began, Container, Image, LogSink, LogSource, LogicalHost, PodVolumes, PullRequest, StartError,
+    Container, Image, LogSink, LogSource, LogicalHost, PodVolumes, PullRequest, Pulled, StartError,
     StartRequest,
 };
 use crate::prober::{self, Instance};
@@ -68,35 +67,41 @@ pub(super) async fn release_host(ports: Ports, pod: Pod) -> Ended {
     Ok((Output::Unit, Kept::Nothing))
 }
 
+/// The container's own image.
 pub(super) async fn pull(
     ports: Ports,
-    pod: Pod,
+    request: PullRequest,
     container: crate::model::ContainerName,
-    reference: String,
-    policy: ImagePullPolicy,
-    base_dir: Arc<std::path::Path>,
-    began: Began,
 ) -> Ended {
-    let request = PullRequest {
-        reference,
-        policy,
-        base_dir,
-        namespace: pod.meta.namespace.to_string(),
-        secrets: pod.spec.pull_secrets.clone(),
-        began,
-    };
     match ports.images.ensure(request).await {
-        Ok(pulled) => {
-            let output = Output::Image {
-                image_id: pulled.image.id.clone(),
-                already_present: pulled.already_present,
-                size: pulled.image.size,
-                took: pulled.took,
-                took_with_waiting: pulled.took_with_waiting,
-            };
-            Ok((output, Kept::Image(container, pulled.image)))
-        }
+        Ok(pulled) => Ok((told(&pulled), Kept::Image(container, pulled.image))),
         Err(error) => Err(failure(error.reason(), error)),
+    }
+}
+
+/// The image of a volume, whose files are there afterwards.
+pub(super) async fn fill(
+    ports: Ports,
+    request: PullRequest,
+    volumes: Arc<dyn PodVolumes>,
+    volume: String,
+) -> Ended {
+    let pulled = ports.images.ensure(request).await;
+    let pulled = pulled.map_err(|error| failure(error.reason(), error))?;
+    let output = told(&pulled);
+    let filled = volumes.fill(&volume, pulled.image).await;
+    // What cannot be unpacked is no image, wherever that was noticed.
+    filled.map_err(|error| failure("ErrImagePull", error))?;
+    Ok((output, Kept::Nothing))
+}
+
+fn told(pulled: &Pulled) -> Output {
+    Output::Image {
+        image_id: pulled.image.id.clone(),
+        already_present: pulled.already_present,
+        size: pulled.image.size,
+        took: pulled.took,
+        took_with_waiting: pulled.took_with_waiting,
     }
 }
 
@@ -121,7 +126,8 @@ pub(super) fn start_request(
         .volumes
         .as_ref()
         .ok_or_else(|| missing("the volumes"))?;
-    let own = environment::resolve(ports.into(), pod, spec, host).map_err(config)?;
+    let own =
+        environment::resolve(Sources::new(ports, &**volumes), pod, spec, host).map_err(config)?;
     let start = command::resolve(spec, image, host, &own).map_err(config)?;
     let own: Vec<_> = own.into_iter().collect();
     let mounts = volumes

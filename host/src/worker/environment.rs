@@ -3,30 +3,35 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use super::service_links;
 use super::task::Ports;
+use super::{env_file, service_links};
 use crate::model::{
     Allocatable, ConfigKind, ConfigMap, ConfigRef, Container, EnvValue, Pod, PodAddresses, Secret,
     expand,
 };
-use crate::ports::{ConfigSource, LogicalHost, ServiceSource};
+use crate::ports::{ConfigSource, LogicalHost, PodVolumes, ServiceSource};
 
 /// Variables by name.
 pub(super) type Variables = BTreeMap<String, String>;
+
+/// The values of `env` together: each may be made of those before it. What `envFrom` gives is as large as its objects.
+const VALUES_BYTES_MAX: usize = 4 << 20;
 
 /// Where they come from, beside the pod itself.
 #[derive(Clone, Copy)]
 pub(super) struct Sources<'a> {
     pub(super) configs: &'a dyn ConfigSource,
     pub(super) services: &'a dyn ServiceSource,
+    pub(super) volumes: &'a dyn PodVolumes,
     pub(super) allocatable: &'a Allocatable,
 }
 
-impl<'a> From<&'a Ports> for Sources<'a> {
-    fn from(ports: &'a Ports) -> Self {
+impl<'a> Sources<'a> {
+    pub(super) fn new(ports: &'a Ports, volumes: &'a dyn PodVolumes) -> Self {
         Self {
             configs: ports.configs.as_ref(),
             services: ports.services.as_ref(),
+            volumes,
             allocatable: &ports.allocatable,
         }
     }
@@ -59,29 +64,40 @@ pub(super) fn resolve(
             own.insert(format!("{}{key}", from.prefix), value);
         }
     }
+    let mut bytes = 0_usize;
     for variable in &container.env {
-        let value = match &variable.value {
-            EnvValue::Text(text) => {
-                let known = |name: &str| own.get(name).or_else(|| links.get(name));
-                Some(expand(text, |name| known(name).map(String::as_str)))
-            }
-            EnvValue::Field(field) => Some(field.of(pod, &addresses(host))),
-            EnvValue::Resource {
-                container: other,
-                field,
-            } => {
-                let of = match other {
-                    None => container,
-                    Some(name) => {
-                        let other = pod.spec.container(name);
-                        other.ok_or_else(|| format!("container {name} not found"))?
-                    }
-                };
-                Some(field.value(of, &machine).to_string())
-            }
-            EnvValue::Key { object, key } => objects.key(object, key)?,
-        };
+        let value =
+            match &variable.value {
+                EnvValue::Text(text) => {
+                    let known = |name: &str| own.get(name).or_else(|| links.get(name));
+                    let expanded = expand(text, |name| known(name).map(String::as_str));
+                    let expanded = expanded.map_err(|error| error.to_string());
+                    Some(expanded.map_err(|error| {
+                        format!("environment variable {}: {error}", variable.name)
+                    })?)
+                }
+                EnvValue::Field(field) => Some(field.of(pod, &addresses(host))),
+                EnvValue::Resource {
+                    container: other,
+                    field,
+                } => {
+                    let of = match other {
+                        None => container,
+                        Some(name) => {
+                            let other = pod.spec.container(name);
+                            other.ok_or_else(|| format!("container {name} not found"))?
+                        }
+                    };
+                    Some(field.value(of, &machine).to_string())
+                }
+                EnvValue::Key { object, key } => objects.key(object, key)?,
+                EnvValue::File(file) => env_file::variable(sources.volumes, file)?,
+            };
         if let Some(value) = value {
+            bytes = bytes.saturating_add(value.len());
+            if bytes > VALUES_BYTES_MAX {
+                return Err("argument list too long: the environment is larger than 4 MiB".into());
+            }
             own.insert(variable.name.clone(), value);
         }
     }
@@ -210,10 +226,13 @@ mod tests {
     use super::{Sources, Variables, resolve};
     use crate::model::{
         Bytes, ConfigKind, ConfigMap, ConfigRef, Container, Divided, EnvFrom, EnvValue, EnvVar,
-        Millicores, Pod, PodField, ResourceField, Secret, Service, ServicePort, ServiceType,
-        TargetPort, testing,
+        FileKey, Millicores, Pod, PodField, ResourceField, Secret, Service, ServicePort,
+        ServiceType, TargetPort, testing,
     };
-    use crate::ports::{ConfigSource, LogicalHost, ServiceSource};
+    use crate::ports::{
+        BoxFuture, ConfigSource, Image, LogicalHost, MountError, PodVolumes, ReadyMount,
+        ServiceSource,
+    };
 
     /// ConfigMap `settings`, Secret `creds`, Service `db`, all of the namespace `default`.
     struct World;
@@ -247,6 +266,31 @@ mod tests {
 
         fn pod_meta(&self, _: &crate::model::PodUid) -> Option<crate::model::PodMeta> {
             None
+        }
+    }
+
+    impl PodVolumes for World {
+        fn mounts(
+            &self,
+            _: &Container,
+            _: &[(String, String)],
+        ) -> Result<Vec<ReadyMount>, MountError> {
+            Ok(Vec::new())
+        }
+        fn fill(&self, _: &str, _: Arc<Image>) -> BoxFuture<'_, Result<(), MountError>> {
+            Box::pin(std::future::ready(Ok(())))
+        }
+        fn read(&self, volume: &str, path: &str) -> std::io::Result<String> {
+            match (volume, path) {
+                ("v", "app.env") => Ok("A='from a file'\nEMPTY=''\n".into()),
+                ("v", "large") => Ok(format!("A='{}'", "x".repeat(40 << 10))),
+                ("v", "folder") => Err(std::io::ErrorKind::IsADirectory.into()),
+                ("v", "bad") => Ok("A=unquoted\n".into()),
+                (_, _) => Err(std::io::ErrorKind::NotFound.into()),
+            }
+        }
+        fn scratch(&self, _: &Container, _: u32) -> std::path::PathBuf {
+            std::path::PathBuf::new()
         }
     }
 
@@ -301,6 +345,7 @@ mod tests {
         let sources = Sources {
             configs: &World,
             services: &World,
+            volumes: &World,
             allocatable: &allocatable,
         };
         resolve(sources, pod, container, &LogicalHost::of(pod))
@@ -322,6 +367,23 @@ mod tests {
             [&found["A"], &found["B"], &found["C"]],
             ["1+", "1-$(C)", "3"]
         );
+    }
+
+    #[test]
+    fn variables_that_double_each_other_end_in_a_refusal_and_not_in_the_machines_memory() {
+        let mut env = vec![text("V0", &"x".repeat(1000))];
+        for at in 1..60 {
+            let before = at - 1;
+            env.push(text(
+                &format!("V{at}"),
+                &format!("$(V{before})$(V{before})"),
+            ));
+        }
+        let refused = run(Vec::new(), env).expect_err("refused");
+        assert!(refused.contains("argument list too long"), "{refused}");
+        let all = (0..10).map(|at| text(&format!("V{at}"), &"x".repeat(500_000)));
+        let refused = run(Vec::new(), all.collect()).expect_err("refused");
+        assert!(refused.contains("4 MiB"), "{refused}");
     }
 
     #[test]
@@ -425,6 +487,38 @@ mod tests {
         container.env = vec![key("A", object(Hidden, "creds", false), "A")];
         let found = of(&pod, &container);
         assert_eq!(found, Err("secret \"creds\" not found".into()));
+    }
+
+    #[test]
+    fn h3_a_variable_comes_from_a_file_that_another_container_wrote() {
+        let of = |path: &str, key: &str, optional| {
+            let file = FileKey {
+                volume: "v".into(),
+                path: path.into(),
+                key: key.into(),
+                optional,
+            };
+            let later = text("LATER", "$(X)");
+            run(Vec::new(), vec![var("X", EnvValue::File(file)), later])
+        };
+        for optional in [false, true] {
+            let found = of("app.env", "A", optional).expect("there");
+            assert_eq!(found["LATER"], "from a file");
+            assert_eq!(of("app.env", "EMPTY", optional).expect("there")["X"], "");
+        }
+        for (path, key) in [("none.env", "A"), ("app.env", "NONE")] {
+            let found = of(path, key, true).expect("left out");
+            assert!(!found.contains_key("X"), "H5");
+            of(path, key, false).expect_err("needed");
+        }
+        for (path, why) in [
+            ("bad", "value must be enclosed in single quotes at line 1"),
+            ("folder", "directory"),
+            ("large", "exceeds maximum size of 32KB"),
+        ] {
+            let refused = of(path, "A", true).expect_err(path);
+            assert!(refused.contains(why), "{refused}");
+        }
     }
 
     #[test]

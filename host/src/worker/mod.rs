@@ -6,6 +6,7 @@
 
 mod command;
 mod effects;
+mod env_file;
 mod environment;
 mod running;
 mod service_links;

@@ -14,12 +14,12 @@ use crate::engine::{
     Action, Config, Effect, EffectId, Event, Notice, NoticeKind, Output, PodMachine,
 };
 use crate::model::{
-    Allocatable, Attempt, ContainerName, ContainerState, Exit, Pod, PodMeta, PodStatus, PodUid,
-    Seconds, TerminationMessagePolicy,
+    Allocatable, Attempt, ContainerName, ContainerState, Exit, Pod, PodStatus, PodUid, Seconds,
+    TerminationMessagePolicy,
 };
 use crate::ports::{
     Began, Clock, ConfigSource, ContainerRuntime, Image, ImageStore, LogicalHost, LogicalHosts,
-    Logs, PodVolumes, ServiceSource, Signal, Volumes,
+    Logs, PodVolumes, PullRequest, ServiceSource, Signal, Volumes,
 };
 use crate::prober::{Instance, PodProbes, Report, Sight};
 
@@ -60,8 +60,8 @@ pub enum Order {
         /// `status.message`
         message: String,
     },
-    /// The pod's labels or annotations changed: containers that start from now on see them (rules G12, H6).
-    Update(Box<PodMeta>),
+    /// What the pod's volumes are made of has changed: what failed for want of it is tried at once (rule G7).
+    Retry,
 }
 
 /// What a worker tells, in order.
@@ -148,10 +148,7 @@ impl Worker {
                 order = self.orders.recv(), if orders_open => match order {
                     Some(Order::Delete(grace)) => Event::Delete { grace },
                     Some(Order::Evict { reason, message }) => Event::Evict { reason, message },
-                    Some(Order::Update(meta)) => {
-                        self.pod.meta = *meta;
-                        continue;
-                    }
+                    Some(Order::Retry) => Event::VolumesChanged,
                     None => {
                         orders_open = false;
                         continue;
@@ -287,19 +284,33 @@ impl Worker {
             Effect::CreateHost => self.spawn(id, effects::create_host(ports, pod)),
             Effect::Pull {
                 container,
+                volume,
                 image,
                 policy,
             } => {
                 let told = self.began.0.clone();
-                let began = Began::by(move || {
-                    // It is gone only with the worker.
-                    let _ignored = told.send(id);
-                });
-                let pull = effects::pull(ports, pod, container, image, policy, base_dir, began);
-                self.spawn(id, pull);
+                let request = PullRequest {
+                    reference: image,
+                    policy,
+                    base_dir,
+                    namespace: pod.meta.namespace.to_string(),
+                    secrets: pod.spec.pull_secrets.clone(),
+                    began: Began::by(move || {
+                        // It is gone only with the worker.
+                        let _ignored = told.send(id);
+                    }),
+                };
+                match (volume, self.resources.volumes.clone()) {
+                    (Some(name), Some(volumes)) => {
+                        self.spawn(id, effects::fill(ports, request, volumes, name));
+                    }
+                    (_, _) => self.spawn(id, effects::pull(ports, request, container)),
+                }
             }
             Effect::Start { attempt, .. } => {
-                match effects::start_request(&ports, &pod, &self.resources, attempt) {
+                // Labels and annotations are those of this moment (rules G12, H6).
+                self.pod.meta = ports.configs.pod_meta(&pod.meta.uid).unwrap_or(pod.meta);
+                match effects::start_request(&ports, &self.pod, &self.resources, attempt) {
                     Ok(request) => self.spawn(id, effects::start(ports, request)),
                     Err(failure) => self.spawn(id, async move { Err(failure) }),
                 }

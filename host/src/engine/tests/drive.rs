@@ -132,7 +132,16 @@ fn name(effect: &Effect) -> String {
     match effect {
         Effect::MountVolumes => "mount".into(),
         Effect::CreateHost => "create host".into(),
-        Effect::Pull { container, .. } => format!("pull {container}"),
+        Effect::Pull {
+            container,
+            volume: None,
+            ..
+        } => format!("pull {container}"),
+        Effect::Pull {
+            container,
+            volume: Some(volume),
+            ..
+        } => format!("pull {container}/{volume}"),
         Effect::Start { attempt, .. } => format!("start {attempt:?}"),
         Effect::RunHook { attempt, hook } => match hook {
             Hook::PostStart => format!("post-start {attempt:?}"),

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::drive::{Drive, pod};
 use crate::engine::{Event, Output};
-use crate::model::ImagePullPolicy;
 use crate::model::RestartPolicy::{Always, Never};
+use crate::model::{ImagePullPolicy, Mount, Volume, VolumeSource};
 
 fn under(policy: ImagePullPolicy) -> Drive {
     let with_policy = |c: &mut crate::model::Container| c.pull_policy = policy;
@@ -66,6 +66,60 @@ fn i2_a_name_that_cannot_be_parsed_keeps_its_reason() {
     assert_eq!(d.state("m"), "Waiting InvalidImageName");
     let text = "InspectFailed: Failed to apply default image tag \"image\": it is broken";
     assert!(d.was_told(text));
+}
+
+#[test]
+fn i2_images_of_volumes_are_pulled_before_the_containers_that_mount_them_start() {
+    let image = |name: &str| Volume {
+        name: name.into(),
+        source: VolumeSource::Image {
+            reference: format!("{name}:1"),
+            policy: ImagePullPolicy::IfNotPresent,
+        },
+    };
+    let mount = |volume: &str| Mount {
+        volume: volume.into(),
+        path: format!("/{volume}"),
+        read_only: false,
+        sub_path: None,
+        sub_path_expr: None,
+    };
+    let mut d = pod(Always)
+        .spec(|spec| spec.volumes = ["a", "b", "c"].map(image).into())
+        .main("m")
+        .with(|c| c.mounts = ["c", "a"].map(mount).into())
+        .main("other")
+        .idle();
+    d.fail("pull m/c", "ErrImagePull");
+    d.go();
+    assert_eq!(
+        d.did(),
+        [
+            "mount",
+            "create host",
+            "pull m/a",
+            "pull m/c",
+            "pull other",
+            "start other#0"
+        ],
+        "what does not mount it does not wait for it"
+    );
+    assert_eq!(d.state("m"), "Waiting ErrImagePull");
+    assert_eq!(d.waiting_message("m"), "it is broken");
+    assert!(d.was_told("Failed: Failed to pull image \"c:1\": it is broken"));
+    assert!(d.was_told("Failed: Error: ErrImagePull"));
+    d.pass_secs(1);
+    assert_eq!(d.state("m"), "Waiting ImagePullBackOff");
+    assert_eq!(
+        d.waiting_message("m"),
+        "Back-off pulling image \"c:1\": ErrImagePull: it is broken"
+    );
+    d.heal("pull m/c");
+    d.pass_secs(10);
+    assert_eq!(d.state("m"), "Running");
+    d.did();
+    d.exit("m", 1);
+    assert_eq!(d.did(), ["pull m/a", "pull m/c", "pull m", "start m#1"]);
 }
 
 #[test]

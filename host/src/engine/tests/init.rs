@@ -1,10 +1,10 @@
 //! Order: volumes, host, init containers, sidecars, mains (rules A2 to A12).
 
-use super::drive::pod;
-use crate::engine::ProbeKind;
-use crate::model::Phase;
+use super::drive::{Drive, pod};
+use crate::engine::{Event, ProbeKind};
 use crate::model::RestartPolicy::{Always, Never, OnFailure};
 use crate::model::testing;
+use crate::model::{Mount, Phase};
 
 #[test]
 fn a2_volumes_then_the_host_then_containers() {
@@ -39,6 +39,59 @@ fn a2_mounting_is_retried_for_ever_from_half_a_second_to_122() {
     let expected = [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 122.0, 122.0];
     assert_eq!(waits, expected);
     assert!(d.was_told("FailedMount: it is broken"));
+}
+
+#[test]
+fn g7_a_mount_is_tried_at_once_when_what_it_is_made_of_changes() {
+    let mut d = pod(Never).main("m").idle();
+    d.fail("mount", "FailedMount");
+    d.go();
+    d.pass_secs(300);
+    d.heal("mount");
+    d.send(Event::VolumesChanged);
+    assert_eq!(d.state("m"), "Running", "not at the end of the wait");
+}
+
+#[test]
+fn g7_a_change_during_a_mount_that_fails_is_not_missed() {
+    let mut d = pod(Never).main("m").idle();
+    d.hold("mount");
+    d.go();
+    // What is under way has looked already.
+    d.send(Event::VolumesChanged);
+    d.heal("mount");
+    d.break_off("mount", "FailedMount");
+    assert!(d.was_told("FailedMount: it is broken"));
+    assert_eq!(d.state("m"), "Running");
+}
+
+#[test]
+fn g1_volumes_that_do_not_come_are_told_of_every_123_seconds() {
+    let mounts = ["v", "a"].map(|volume| Mount {
+        volume: volume.into(),
+        path: format!("/{volume}"),
+        read_only: false,
+        sub_path: None,
+        sub_path_expr: None,
+    });
+    let mut d = pod(Never)
+        .main("m")
+        .with(|c| c.mounts = mounts.to_vec())
+        .idle();
+    d.fail("mount", "FailedMount");
+    d.go();
+    let text = "FailedMount: Unable to attach or mount volumes: unmounted volumes=[a v], unattached volumes=[], \
+                failed to process volumes=[]: context deadline exceeded";
+    let times = |d: &Drive| d.told().iter().filter(|told| *told == text).count();
+    d.pass_secs(122);
+    assert_eq!(times(&d), 0);
+    d.pass_secs(1);
+    assert_eq!(times(&d), 1);
+    d.pass_secs(123);
+    assert_eq!(times(&d), 2);
+    d.heal("mount");
+    d.pass_secs(1_000);
+    assert_eq!(times(&d), 2, "they are there");
 }
 
 #[test]

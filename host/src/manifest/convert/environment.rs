@@ -6,7 +6,7 @@ use crate::manifest::fault::Faults;
 use crate::manifest::path::Path;
 use crate::model::{
     Amount, Bytes, ConfigKind, ConfigRef, ContainerName, Divided, EnvFrom, EnvValue, EnvVar,
-    Millicores, PodField, ResourceField,
+    FileKey, Millicores, PodField, ResourceField,
 };
 
 /// Converts `env`. What is refused elsewhere becomes an empty value here.
@@ -43,6 +43,14 @@ fn value_from(path: &Path<'_>, from: &k8s::EnvVarSource, faults: &mut Faults) ->
                 .map(ContainerName::new),
             field: resource_field(field)?,
         });
+    }
+    if let Some(file) = &from.file_key_ref {
+        return Some(EnvValue::File(FileKey {
+            volume: file.volume_name.clone(),
+            path: file.path.clone(),
+            key: file.key.clone(),
+            optional: file.optional.unwrap_or_default(),
+        }));
     }
     let key = |kind, name: &str, key: &str, optional: Option<bool>| EnvValue::Key {
         object: object(kind, name, optional),

@@ -110,9 +110,6 @@ fn container(path: &Path<'_>, one: &k8s::Container, faults: &mut Faults) {
         let Some(from) = &variable.value_from else { continue };
         let (path, resource) = (env.index(at), from.resource_field_ref.as_ref());
         let path = path.field("valueFrom");
-        if from.file_key_ref.is_some() {
-            not_yet(&path.field("fileKeyRef"), "a value from a file that a container wrote", faults);
-        }
         if resource.is_some_and(|resource| resource.resource.contains(".hugepages-")) {
             not_yet(&path.field("resourceFieldRef").field("resource"), "huge pages", faults);
         }

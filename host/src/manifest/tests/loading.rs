@@ -346,11 +346,6 @@ fn what_this_version_cannot_do_is_refused_with_its_field() {
             "spec.containers[0].lifecycle.stopSignal",
         ),
         (
-            "volumes: [{name: v}],",
-            "env: [{name: A, valueFrom: {fileKeyRef: {volumeName: v, path: f, key: k}}}]",
-            "spec.containers[0].env[0].valueFrom.fileKeyRef",
-        ),
-        (
             "",
             "env: [{name: A, valueFrom: {resourceFieldRef: {resource: limits.hugepages-2Mi}}}]",
             "spec.containers[0].env[0].valueFrom.resourceFieldRef.resource",

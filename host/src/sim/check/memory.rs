@@ -26,6 +26,8 @@ pub(super) struct Memory {
     pub(super) pulled: BTreeMap<ContainerName, String>,
     /// Effects that failed, and when.
     pub(super) failed: Vec<(Time, Effect)>,
+    /// While they were being mounted.
+    volumes_changed: bool,
     pub(super) has_volumes: bool,
     pub(super) has_host: bool,
     pub(super) published: Option<PodStatus>,
@@ -116,6 +118,13 @@ impl Memory {
         self.accepted.get_or_insert(now);
         match event {
             Event::Tick | Event::Pulling { .. } => {}
+            // Reason enough to try at once, also for what is under way and may have looked before.
+            Event::VolumesChanged => {
+                self.failed
+                    .retain(|(_, effect)| *effect != Effect::MountVolumes);
+                let mut in_flight = self.in_flight.values();
+                self.volumes_changed = in_flight.any(|effect| *effect == Effect::MountVolumes);
+            }
             Event::Delete { grace } => {
                 let grace = grace.unwrap_or(self.pod_grace).max(Seconds(1));
                 self.deleted = true;
@@ -127,8 +136,12 @@ impl Memory {
             }
             Event::Done { id, result } => {
                 if let Some(effect) = self.in_flight.remove(id) {
+                    let is_mount = effect == Effect::MountVolumes;
+                    let outdated = is_mount && std::mem::take(&mut self.volumes_changed);
                     if let Err(failure) = result {
-                        self.failed.push((now, effect.clone()));
+                        if !outdated {
+                            self.failed.push((now, effect.clone()));
+                        }
                         self.not_configured(&effect, failure);
                     }
                     self.done(effect, result.as_ref().ok());
