@@ -5,6 +5,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use peapod::control::{Client, FromCommand, Said, Size, Target, find};
+
 use crate::harness::{Place, Ran, guest, until};
 use crate::running::Running;
 
@@ -497,9 +499,30 @@ fn a_deep_data_directory_has_its_socket_too() {
     assert_eq!(ran.stdout, "p\n", "{}", ran.stderr);
 }
 
+/// Runs commands in container `c` of pod `p` as a program does that brings the client along; the target lacks only the command.
+fn connected(place: &Place, talk: impl AsyncFnOnce(Client, Target)) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    runtime.expect("a runtime").block_on(async {
+        let mut found = find(&place.data_dir(), "default", "p")
+            .await
+            .expect("asked");
+        let (pod, client) = found.pop().expect("the pod");
+        let target = Target {
+            pod: pod.uid,
+            container: "c".into(),
+            command: Vec::new(),
+            stdin: false,
+            tty: false,
+            size: None,
+        };
+        talk(client, target).await;
+    });
+}
+
 #[test]
 fn a_terminal_edits_lines_and_interrupts_what_the_shell_started() {
-    use peapod::control::{FromCommand, Said, Size, Target, find};
     async fn read_until(from: &mut FromCommand, wanted: &str) -> String {
         let mut shown = String::new();
         while !shown.contains(wanted) {
@@ -513,17 +536,8 @@ fn a_terminal_edits_lines_and_interrupts_what_the_shell_started() {
     }
     let place = Place::with_images();
     let _running = run(&place, SLEEPER, &["c"]);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    runtime.expect("a runtime").block_on(async {
-        let mut found = find(&place.data_dir(), "default", "p")
-            .await
-            .expect("asked");
-        let (pod, client) = found.pop().expect("the pod");
+    connected(&place, async |client, target| {
         let target = Target {
-            pod: pod.uid,
-            container: "c".into(),
             command: vec!["sh".into()],
             stdin: true,
             tty: true,
@@ -531,6 +545,7 @@ fn a_terminal_edits_lines_and_interrupts_what_the_shell_started() {
                 columns: 132,
                 rows: 50,
             }),
+            ..target
         };
         let mut command = client.exec(target).await.expect("it starts");
         let (to, from) = (&mut command.to, &mut command.from);
@@ -569,27 +584,15 @@ fn open_files(pid: u32) -> usize {
 // conformance: [sig-cli] Kubectl exec should be able to execute 1000 times in a container (exec.go)
 #[test]
 fn a_thousand_commands_in_a_row_leave_nothing_behind() {
-    use peapod::control::{Said, Target, find};
     let place = Place::with_images();
     let running = run(&place, SLEEPER, &["c"]);
     let pid = running.pid();
     let commands = |count: usize| {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build();
-        runtime.expect("a runtime").block_on(async {
-            let mut found = find(&place.data_dir(), "default", "p")
-                .await
-                .expect("asked");
-            let (pod, client) = found.pop().expect("the pod");
+        connected(&place, async |client, target| {
             for number in 0..count {
                 let target = Target {
-                    pod: pod.uid.clone(),
-                    container: "c".into(),
                     command: vec!["echo".into(), number.to_string()],
-                    stdin: false,
-                    tty: false,
-                    size: None,
+                    ..target.clone()
                 };
                 let mut command = client.exec(target).await.expect("it starts");
                 let mut output = Vec::new();
@@ -619,7 +622,6 @@ fn a_thousand_commands_in_a_row_leave_nothing_behind() {
 
 #[test]
 fn a_thousand_commands_at_once_run_and_more_are_refused() {
-    use peapod::control::{Said, Target, find};
     // As many as a container may have processes, its own among them.
     const PROCESSES: usize = 1024;
     // Both ends' connections are files.
@@ -635,21 +637,11 @@ fn a_thousand_commands_at_once_run_and_more_are_refused() {
     let file = place.file("p.yaml", &text);
     let running = Running::start(&place, &[file.to_str().expect("plain")]);
     running.wait_for("{c}: Container started");
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    runtime.expect("a runtime").block_on(async {
-        let mut found = find(&place.data_dir(), "default", "p")
-            .await
-            .expect("asked");
-        let (pod, client) = found.pop().expect("the pod");
+    connected(&place, async |client, target| {
         let target = Target {
-            pod: pod.uid,
-            container: "c".into(),
             command: vec!["cat-stdin".into()],
             stdin: true,
-            tty: false,
-            size: None,
+            ..target
         };
         let mut commands = Vec::new();
         for _ in 1..PROCESSES {
