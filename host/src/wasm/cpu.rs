@@ -6,7 +6,7 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker, ready};
 use std::time::{Duration, Instant};
@@ -246,21 +246,31 @@ pub(super) async fn metered<F: Future>(cpu: &Arc<Cpu>, guest: F) -> F::Output {
         }
         let woken = Arc::new(Woken {
             waker: cx.waker().clone(),
-            at_once: AtomicBool::new(false),
+            poll: Mutex::new(Turn::Under),
         });
         let waker = Waker::from(Arc::clone(&woken));
         let answer = guest.as_mut().poll(&mut Context::from_waker(&waker));
-        let goes_on = answer.is_pending() && woken.at_once.load(Ordering::Relaxed);
+        let poll = std::mem::replace(&mut *lock(&woken.poll), Turn::Over);
+        let goes_on = answer.is_pending() && poll == Turn::UnderAndWoken;
         run.had_turn(began, thread, goes_on.then_some(cx.waker()));
         answer
     })
     .await
 }
 
-/// Tells a guest that only let others run from one that waits for something.
+/// Tells a guest that only let others run from one that waits for something. Who is woken while it runs is called when its next turn comes,
+/// and not before: looked at in between, it would keep a thread from whose turn it is, and with one guest more than there are cores each
+/// tick would leave one of them idle for a moment.
 struct Woken {
     waker: Waker,
-    at_once: AtomicBool,
+    poll: Mutex<Turn>,
+}
+
+#[derive(PartialEq)]
+enum Turn {
+    Under,
+    UnderAndWoken,
+    Over,
 }
 
 impl Wake for Woken {
@@ -269,8 +279,13 @@ impl Wake for Woken {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.at_once.store(true, Ordering::Relaxed);
-        self.waker.wake_by_ref();
+        let mut poll = lock(&self.poll);
+        if *poll == Turn::Over {
+            drop(poll);
+            self.waker.wake_by_ref();
+        } else {
+            *poll = Turn::UnderAndWoken;
+        }
     }
 }
 
