@@ -186,15 +186,16 @@ fn e3_two_seconds_between_term_and_kill_are_given_after_a_hook_that_took_all_the
 // conformance: [sig-node] Containers Lifecycle when Running a pod with init containers and regular containers, restartPolicy=Never when Running a pod with multiple containers and a PostStart hook should not launch second container before PostStart of the first container completed (container_lifecycle_test.go)
 #[test]
 fn a4_a_post_start_hook_holds_up_the_next_main() {
-    let hooks = "postStart: {httpGet: {port: 8080, path: /first}}";
+    let hooks = "postStart: {sleep: {seconds: 2}}";
     let second = format!(
         "  - {{name: second, image: {}, args: [\"20\"]}}\n",
         image("sleepy")
     );
-    let main = image("sleepy") + "\n    args: [\"20\"]";
+    let main = image("sleepy") + "\n    args: [\"3000\"]";
     let ran = run(&(pod(NEVER, &main, hooks) + &second), "60s");
     assert_eq!(ran.phase(), "Succeeded", "{}", ran.stderr);
-    assert!(ran.at("GET /first") < ran.at("{second}: Container started"));
+    let started = |name: &str| crate::harness::text(&ran.terminated(name)["startedAt"]);
+    assert!(started("c") < started("second"), "{}", ran.stderr);
 }
 
 // conformance: [sig-node] Containers Lifecycle when A pod with restartable init containers is terminating when the restartable init containers have multiple PreStop hooks should call sidecar container PreStop hook simultaneously (container_lifecycle_test.go)
