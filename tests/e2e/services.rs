@@ -159,21 +159,19 @@ fn asking(name: &str, script: &str) -> String {
     pod(name, &volume, ", {name: tools, mountPath: /tools}", script)
 }
 
+/// A Service without an address of its own, and one with.
+fn heads_and_web() -> String {
+    let http = ["name: http, port: 80, targetPort: 8080"];
+    service("heads", "clusterIP: None,", &http) + &service("web", "clusterIP: 10.89.7.7,", &http)
+}
+
 const ZONE: &str = "default.svc.cluster.local.";
 
 // conformance: [sig-network] DNS should provide DNS for services (dns.go)
 #[test]
 fn n13_services_and_their_ports_have_names_and_their_addresses_too() {
     let host = Host::start();
-    let objects = service(
-        "heads",
-        "clusterIP: None,",
-        &["name: http, port: 80, targetPort: 8080"],
-    ) + &service(
-        "web",
-        "clusterIP: 10.89.7.7,",
-        &["name: http, port: 80, targetPort: 8080"],
-    );
+    let objects = heads_and_web();
     let member = server("one", "heads", KUBIA, ANY);
     let script = format!(
         "until /tools/dig.wasm udp A heads.{ZONE} | grep 10.88; do sleep 0.2; done >/dev/null; for how in udp tcp; do \
@@ -199,15 +197,7 @@ fn n13_services_and_their_ports_have_names_and_their_addresses_too() {
 #[test]
 fn n13_h11_parts_of_names_are_found_through_the_search_list() {
     let host = Host::start();
-    let objects = service(
-        "heads",
-        "clusterIP: None,",
-        &["name: http, port: 80, targetPort: 8080"],
-    ) + &service(
-        "web",
-        "clusterIP: 10.89.7.7,",
-        &["name: http, port: 80, targetPort: 8080"],
-    ) + &server("one", "heads", KUBIA, ANY);
+    let objects = heads_and_web() + &server("one", "heads", KUBIA, ANY);
     let script = "until nslookup heads | grep 10.88; do sleep 0.2; done >/dev/null 2>&1; \
          for name in heads heads.default heads.default.svc; do nslookup $name | grep -c 10.88; done; for how in udp tcp; do \
          /tools/dig.wasm $how A web web.default web.default.svc; \

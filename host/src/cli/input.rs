@@ -5,6 +5,8 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use ipnet::Ipv4Net;
+
 use crate::app::check_image_file;
 use crate::images::Overrides;
 use crate::manifest::{
@@ -30,12 +32,14 @@ pub(super) struct Inputs {
     pub(super) secrets: Vec<LoadedSecret>,
 }
 
-/// Reads all files; faults are one line each, all of them at once. Services get their addresses from `addresses`.
+/// Reads all files; faults are one line each, all of them at once. Services get their addresses from that range.
 pub(super) fn read(
     files: &[PathBuf],
-    addresses: &mut Addresses,
+    service_cidr: Ipv4Net,
     now: Time,
 ) -> Result<Inputs, Vec<String>> {
+    let mut addresses =
+        Addresses::new(service_cidr).map_err(|error| vec![format!("--service-cidr {error}")])?;
     let mut faults = Vec::new();
     let mut all = Vec::new();
     let mut base_dirs = Vec::new();

@@ -11,7 +11,6 @@ use crate::engine::{Backoff, Config};
 use crate::images::{Overrides, normalise};
 use crate::logs::{Retention, Rotation};
 use crate::machine;
-use crate::manifest::Addresses;
 use crate::model::{PodUid, Seconds, Time};
 use crate::network::NetworkSettings;
 use crate::ports::Clock as _;
@@ -32,11 +31,7 @@ const SPARE_THREADS: usize = 2;
 
 pub(super) fn run(args: Run, global: &Global) -> anyhow::Result<u8> {
     let now = RealClock::new().now();
-    let mut addresses = match Addresses::new(args.service_cidr) {
-        Ok(addresses) => addresses,
-        Err(error) => return Ok(refuse(&[format!("--service-cidr {error}")])),
-    };
-    let inputs = match input::read(&args.files, &mut addresses, now) {
+    let inputs = match input::read(&args.files, args.service_cidr, now) {
         Ok(inputs) => inputs,
         Err(faults) => return Ok(refuse(&faults)),
     };

@@ -6,16 +6,12 @@ use super::args::Validate;
 use super::run::refuse;
 use super::{exit, input, summary};
 use crate::clock::RealClock;
-use crate::manifest::{Addresses, object};
+use crate::manifest::object;
 use crate::ports::Clock as _;
 
 pub(super) fn run(args: &Validate) -> anyhow::Result<u8> {
     let now = RealClock::new().now();
-    let mut addresses = match Addresses::new(args.service_cidr) {
-        Ok(addresses) => addresses,
-        Err(error) => return Ok(refuse(&[format!("--service-cidr {error}")])),
-    };
-    let inputs = match input::read(&args.files, &mut addresses, now) {
+    let inputs = match input::read(&args.files, args.service_cidr, now) {
         Ok(inputs) => inputs,
         Err(faults) => return Ok(refuse(&faults)),
     };

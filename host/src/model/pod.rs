@@ -99,16 +99,24 @@ impl PodSpec {
         if let Some(own) = self.resources.memory_limit {
             return Some(own);
         }
+        let of = |container: &Container| container.resources.memory_limit;
+        let all_have = self.containers().all(|container| of(container).is_some());
+        all_have
+            .then(|| Bytes(self.most_at_once(|own| own.memory_limit.map_or(0, |limit| limit.0))))
+    }
+
+    /// The most of something that the containers can want together at any moment (rule J3).
+    pub fn most_at_once(&self, of: impl Fn(&Resources) -> u64) -> u64 {
         let (mut together, mut most) = (0_u64, 0_u64);
         for container in self.containers() {
-            let limit = container.resources.memory_limit?.0;
+            let own = of(&container.resources);
             match container.role {
-                // Gone when the next one starts.
-                Role::Init => most = most.max(together.saturating_add(limit)),
-                Role::Sidecar | Role::Main => together = together.saturating_add(limit),
+                // Gone when the next one starts; sidecars are not.
+                Role::Init => most = most.max(together.saturating_add(own)),
+                Role::Sidecar | Role::Main => together = together.saturating_add(own),
             }
         }
-        Some(Bytes(most.max(together)))
+        most.max(together)
     }
 
     /// Whether a volume's content is memory (rule G2).

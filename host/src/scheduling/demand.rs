@@ -2,9 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::model::{
-    Bytes, Container, ContainerPort, Millicores, PodSpec, Protocol, Resources, Role,
-};
+use crate::model::{Bytes, ContainerPort, Millicores, PodSpec, Protocol, Resources, Role};
 
 /// What a pod takes of a node from when it is bound to it until it has ended.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -61,34 +59,15 @@ impl Demand {
         Self {
             cpu: own
                 .cpu_request
-                .unwrap_or_else(|| Millicores(effective(spec, cpu))),
+                .unwrap_or_else(|| Millicores(spec.most_at_once(cpu))),
             memory: own
                 .memory_request
-                .unwrap_or_else(|| Bytes(effective(spec, memory))),
+                .unwrap_or_else(|| Bytes(spec.most_at_once(memory))),
             // A pod as a whole has no request of it.
-            ephemeral_storage: Bytes(effective(spec, storage)),
+            ephemeral_storage: Bytes(spec.most_at_once(storage)),
             ports: ports.filter_map(HostPort::of).collect(),
         }
     }
-}
-
-/// The larger of what the mains and sidecars request together and of what each init container does with the sidecars before it.
-fn effective(spec: &PodSpec, request: impl Fn(&Resources) -> u64) -> u64 {
-    let of = |one: &Container| request(&one.resources);
-    let (mut sidecars, mut most) = (0_u64, 0_u64);
-    for one in &spec.init {
-        if one.role == Role::Sidecar {
-            sidecars = sidecars.saturating_add(of(one));
-        } else {
-            most = most.max(sidecars.saturating_add(of(one)));
-        }
-    }
-    let mains = spec
-        .mains
-        .iter()
-        .map(of)
-        .fold(sidecars, u64::saturating_add);
-    most.max(mains)
 }
 
 #[cfg(test)]
